@@ -1,0 +1,108 @@
+// Where are the images? The programs' two data sets, found by the usual names of their files in a folder.
+#pragma once
+
+#include <algorithm>
+#include <crispnas/data/cifar.hpp>
+#include <crispnas/data/dataset.hpp>
+#include <crispnas/data/idx.hpp>
+#include <crispnas/error.hpp>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "gzip.hpp"
+
+// Where Debian's package dataset-fashion-mnist puts its files; the build says so where it knows better.
+#ifndef CRISPNAS_FASHION_MNIST_DIR
+#define CRISPNAS_FASHION_MNIST_DIR "/usr/share/datasets/fashion-mnist"
+#endif
+
+namespace support {
+
+inline constexpr const char* fashion_mnist_folder = CRISPNAS_FASHION_MNIST_DIR;
+
+enum class split { train, test };
+
+/// Training images, and the ones that train nothing, normalized by the numbers of the first.
+struct image_splits {
+  crispnas::labelled_images train;
+  crispnas::labelled_images held_out;
+};
+
+namespace detail {
+
+inline void check_data_folder(const std::filesystem::path& folder, const std::string& advice) {
+  std::error_code code;
+  const std::string name = "data folder '" + folder.string() + "'";
+  if (!std::filesystem::exists(folder, code)) throw crispnas::error(name + " does not exist. " + advice);
+  if (!std::filesystem::is_directory(folder, code)) {
+    throw crispnas::error(name + " is not a folder. Name the folder that holds the files.");
+  }
+}
+
+// `stem` as it is, or with .gz.
+inline std::filesystem::path find_idx(const std::filesystem::path& folder, const std::string& stem,
+                                      const std::string& advice) {
+  std::error_code code;
+  for (const char* ending : {"", ".gz"}) {
+    const auto path = folder / (stem + ending);
+    if (std::filesystem::exists(path, code)) return path;
+  }
+  throw crispnas::error("data folder '" + folder.string() + "' holds neither " + stem + " nor " + stem +
+                        ".gz. " + advice);
+}
+
+inline std::vector<std::filesystem::path> find_batches(const std::filesystem::path& folder,
+                                                       const std::string& prefix, const std::string& advice) {
+  std::vector<std::filesystem::path> found;
+  std::error_code code;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, code)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(prefix) && name.ends_with(".bin")) found.push_back(entry.path());
+  }
+  if (code)
+    throw crispnas::error("data folder '" + folder.string() + "' cannot be listed: " + code.message() + ".");
+  if (found.empty()) {
+    throw crispnas::error("data folder '" + folder.string() + "' holds no " + prefix + "*.bin. " + advice);
+  }
+  std::sort(found.begin(), found.end());  // directories come in any order; results may not
+  return found;
+}
+
+}  // namespace detail
+
+/// Fashion-MNIST: [60000 or 10000, 1, 28, 28], from IDX files with or without .gz. Throws crispnas::error.
+inline crispnas::labelled_images load_fashion_mnist(const std::filesystem::path& folder, split which) {
+  const std::string advice =
+      "On Debian, the package dataset-fashion-mnist brings the files; "
+      "https://github.com/zalandoresearch/fashion-mnist has them too.";
+  detail::check_data_folder(folder, advice);
+  const std::string prefix = which == split::train ? "train" : "t10k";
+  const auto images = detail::find_idx(folder, prefix + "-images-idx3-ubyte", advice);
+  const auto labels = detail::find_idx(folder, prefix + "-labels-idx1-ubyte", advice);
+  return crispnas::parse_idx(read_maybe_gzip(images), images.string(), read_maybe_gzip(labels),
+                             labels.string());
+}
+
+/// Both splits of it.
+inline image_splits load_fashion_mnist(const std::filesystem::path& folder = fashion_mnist_folder) {
+  auto train = load_fashion_mnist(folder, split::train);
+  auto held_out = load_fashion_mnist(folder, split::test).normalized_like(train);
+  return {std::move(train), std::move(held_out)};
+}
+
+/// CIFAR-10 in the binary version: all of data_batch_*.bin and of test_batch*.bin, however many records there
+/// are. Throws crispnas::error.
+inline image_splits load_cifar10(const std::filesystem::path& folder) {
+  const std::string advice =
+      "Get the binary version of CIFAR-10 from https://www.cs.toronto.edu/~kriz/cifar.html.";
+  detail::check_data_folder(folder, advice);
+  auto train = crispnas::read_cifar10(detail::find_batches(folder, "data_batch_", advice));
+  auto held_out =
+      crispnas::read_cifar10(detail::find_batches(folder, "test_batch", advice)).normalized_like(train);
+  return {std::move(train), std::move(held_out)};
+}
+
+}  // namespace support

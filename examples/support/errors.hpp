@@ -1,0 +1,45 @@
+// How does a program end when something is wrong? 2: it was called in a way that cannot work; 1: something
+// else failed. In both cases with one message on stderr.
+#pragma once
+
+#include <c10/util/Exception.h>
+
+#include <crispnas/error.hpp>
+#include <cstdio>
+#include <exception>
+
+namespace support {
+
+inline constexpr int exit_failure = 1;
+inline constexpr int exit_usage = 2;
+
+/// The program was called with something that cannot work: exit code 2.
+struct usage_error : crispnas::error {
+  using crispnas::error::error;
+};
+
+/// Runs `body` and turns what it throws into a message and an exit code. `body` returns the exit code, or
+/// nothing for 0.
+template <class Body>
+int guarded(const char* program, Body&& body) {
+  const auto say = [&](const char* what) { std::fprintf(stderr, "%s: %s\n", program, what); };
+  try {
+    if constexpr (requires { static_cast<int>(body()); }) {
+      return body();
+    } else {
+      body();
+      return 0;
+    }
+  } catch (const usage_error& e) {
+    say(e.what());
+    return exit_usage;
+  } catch (const c10::Error& e) {
+    say(e.what_without_backtrace());
+    return exit_failure;
+  } catch (const std::exception& e) {
+    say(e.what());
+    return exit_failure;
+  }
+}
+
+}  // namespace support

@@ -1,0 +1,137 @@
+// One search as the programs run it: build, search epoch by epoch, cut, measure. And a cut cell trained from scratch.
+#pragma once
+
+#include <atomic>
+#include <crispnas/crispnas.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "methods.hpp"
+
+namespace support {
+
+/// The quantities of a run, printed with every number.
+struct scale {
+  int channels = 16;
+  int cells = 3;
+  int partial = 4;
+  int epochs = 6;
+  std::int64_t batch_size = 64;
+  double weight_rate = 0.1;
+  double last_weight_rate = 0.0;
+  double arch_rate = 0.0;   ///< of alpha and beta; 0: so that they can travel as far as in the paper
+  double travel = 19500 * 3e-4;
+  double strength = 0.1;    ///< factor on the whole regularizer (the authors' code has 0.1)
+  cn::augmentation augment{};
+  at::Device device = at::kCPU;
+};
+
+/// What an epoch leaves behind for tables and curves.
+struct epoch_record {
+  cn::epoch_report report;
+  double before = 0.0;      ///< held-out accuracy of the super-network
+  double after = 0.0;       ///< the same, cut
+};
+
+struct search_result {
+  std::string method;
+  int kept = 0;
+  std::uint64_t seed = 0;
+  std::vector<epoch_record> epochs;
+  std::vector<int> budgets;                                 ///< that it was cut to
+  std::vector<cn::discretization_gap_report> gaps;          ///< one per budget
+  std::vector<cn::network_cut> cuts;
+  std::vector<cn::genotype> genotypes;
+  std::vector<at::Tensor> op_weights;                       ///< final, one per cell type
+  std::vector<at::Tensor> edge_weights;
+  double seconds = 0.0;
+};
+
+using step_callback = std::function<void(const cn::step_progress&)>;
+
+inline cn::supernet_options network_options(const scale& s, const cn::labelled_images& data, std::uint64_t seed) {
+  return {.channels = s.channels,
+          .cells = s.cells,
+          .classes = static_cast<int>(data.classes()),
+          .image_channels = static_cast<int>(data.images().size(1)),
+          .seed = seed,
+          .device = s.device};
+}
+
+inline cn::search_options search_options_of(const scale& s, std::int64_t images, double strength, std::uint64_t seed) {
+  cn::search_options options;
+  options.epochs = s.epochs;
+  options.batch_size = s.batch_size;
+  options.seed = seed;
+  options.weight_rate = s.weight_rate;
+  options.last_weight_rate = s.last_weight_rate;
+  const auto steps = s.epochs * (images / 2 / s.batch_size);
+  options.alpha_rate = options.beta_rate = s.arch_rate > 0 ? s.arch_rate : cn::rate_for_travel(steps, s.travel);
+  options.strength = strength;
+  options.augment = s.augment;
+  return options;
+}
+
+/// Searches, cuts to every budget of `budgets` (empty: the method's own), measures on `held_out`.
+inline search_result run_search(const method_choice& method, int kept, const std::vector<budget_choice>& budgets,
+                                const scale& s, const cn::labelled_images& train, const cn::labelled_images& held_out,
+                                std::uint64_t seed, const step_callback& on_step,
+                                const std::function<void(const epoch_record&)>& on_epoch = {}) {
+  search_result result{.method = method.name, .kept = kept, .seed = seed};
+  cn::any_supernet net(method.configuration.space, method.configuration.ops, network_options(s, train, seed));
+  auto options = search_options_of(s, train.size(), method.strength * s.strength, seed);
+  options.on_step = on_step;
+  cn::searcher search(net, method.configuration.regularizer, options);
+  const auto held = cn::sequential_batches(held_out, {.device = s.device});
+  for (const auto& report : search.run(train.halves())) {
+    epoch_record record{.report = report};
+    if (on_epoch) {
+      const auto soft = net.arch().fixed_weights();
+      record.before = cn::accuracy(net, soft, held);
+      record.after = cn::accuracy(net, cn::cut_weights(net.space(), cn::cut_network(net), soft), held);
+      on_epoch(record);
+    }
+    result.seconds += report.seconds;
+    result.epochs.push_back(std::move(record));
+  }
+  const auto calibration = cn::epoch_batches(train, {.batch_size = s.batch_size, .epoch = s.epochs + 1, .augment = s.augment,
+                                                     .device = s.device});
+  const auto measure = [&](int edges, const cn::cell_table& normal, const cn::cell_table& reduction) {
+    result.budgets.push_back(edges);
+    result.cuts.push_back(cn::cut_network(net, normal, reduction));
+    result.gaps.push_back(cn::measure_gap(net, result.cuts.back(), held, &calibration));
+    result.genotypes.push_back(cn::genotype_of(net.space(), result.cuts.back()));
+  };
+  if (budgets.empty()) measure(kept, net.space().normal, net.space().reduction);
+  for (const auto& budget : budgets) measure(budget.kept, budget.normal, budget.reduction);
+  for (const auto& w : net.arch().fixed_weights()) {
+    result.op_weights.push_back(w.ops.to(at::kCPU));
+    result.edge_weights.push_back(w.edges.defined() ? w.edges.to(at::kCPU) : at::Tensor());
+  }
+  return result;
+}
+
+/// Trains the cell of a cut from scratch, in the network it was searched in (same channels, cells and K), for as many steps as the
+/// search took on its weights; returns held-out accuracy in percent.
+inline double retrain(const method_choice& method, const cn::network_cut& cut, const scale& s,
+                      const cn::labelled_images& train, const cn::labelled_images& held_out, std::uint64_t seed,
+                      const std::function<void()>& on_step) {
+  cn::any_supernet net(method.configuration.space, method.configuration.ops, network_options(s, train, seed));
+  const auto fixed = cn::cut_weights(net.space(), cut, net.arch().fixed_weights());
+  cn::sgd optimizer(net.weights(), {.rate = s.weight_rate});
+  net.train();
+  for (int epoch = 1; epoch <= s.epochs; ++epoch) {
+    optimizer.rate(cn::cosine_rate(s.weight_rate, s.last_weight_rate, epoch, s.epochs));
+    const auto data = cn::epoch_batches(train.halves().weights, {.batch_size = s.batch_size, .seed = seed, .epoch = epoch,
+                                                                 .augment = s.augment, .device = s.device});
+    for (const auto& b : data) {
+      cn::step_result step;
+      cn::weight_step(net, fixed, optimizer, 5.0, {b.images, b.labels}, step);
+      if (on_step) on_step();
+    }
+  }
+  return cn::accuracy(net, fixed, cn::sequential_batches(held_out, {.device = s.device}));
+}
+
+}  // namespace support

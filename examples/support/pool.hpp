@@ -1,0 +1,43 @@
+// Independent jobs side by side, one thread of LibTorch each: searches are too small to share one search among cores.
+#pragma once
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace support {
+
+/// Runs all jobs on `workers` threads, in order of their start; the first exception stops the rest and is thrown on.
+inline void run_side_by_side(const std::vector<std::function<void()>>& jobs, int workers) {
+  std::atomic<std::size_t> next{0};
+  std::exception_ptr failure;
+  std::mutex guard;
+  const auto work = [&] {
+    at::set_num_threads(1);  // of this thread's parallel regions
+    for (std::size_t i = next++; i < jobs.size(); i = next++) {
+      try {
+        jobs[i]();
+      } catch (...) {
+        const std::lock_guard lock(guard);
+        if (!failure) failure = std::current_exception();
+        next = jobs.size();
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  const auto count = std::clamp<std::size_t>(static_cast<std::size_t>(workers), 1, jobs.size());
+  for (std::size_t i = 0; i < count; ++i) threads.emplace_back(work);
+  for (auto& t : threads) t.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+/// How many jobs this machine runs side by side.
+inline int default_workers() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
+}  // namespace support

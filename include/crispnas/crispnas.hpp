@@ -1,0 +1,20 @@
+// Everything. A program that wants less includes the layers that it uses; format.hpp (fmt) is apart.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <crispnas/data/cifar.hpp>
+#include <crispnas/data/idx.hpp>
+#include <crispnas/data/loader.hpp>
+#include <crispnas/data/prefetch.hpp>
+#include <crispnas/discretize/discretize.hpp>
+#include <crispnas/discretize/gap.hpp>
+#include <crispnas/discretize/random_cut.hpp>
+#include <crispnas/genotype/draw.hpp>
+#include <crispnas/genotype/genotype.hpp>
+#include <crispnas/genotype/text.hpp>
+#include <crispnas/loss/da2s.hpp>
+#include <crispnas/search/configuration.hpp>
+#include <crispnas/search/searcher.hpp>
+#include <crispnas/spec.hpp>
+#include <crispnas/supernet/supernet.hpp>

@@ -1,0 +1,118 @@
+// What is cut? The kept edges and ops of every cell type, and the weights that a cut super-network runs with.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include <torch/types.h>
+
+#include <crispnas/discretize/kept_set.hpp>
+#include <crispnas/supernet/supernet.hpp>
+
+namespace crispnas {
+
+/// A cell type after the cut.
+struct cell_cut {
+  kept_set kept;
+  std::vector<std::vector<int>> ops;  ///< of every edge, strongest first; never `none`. Kept edges use theirs.
+};
+using network_cut = std::vector<cell_cut>;  ///< one per cell type
+
+namespace detail {
+
+inline std::vector<double> to_host(const at::Tensor& t) {
+  const at::Tensor flat = t.detach().to(at::kCPU, at::kDouble).contiguous().flatten();
+  return {flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()};
+}
+
+/// The strongest ops of each edge that are not `none` (unless the space has nothing else), ties to the lower index.
+inline std::vector<std::vector<int>> strongest_ops(const space_table& space, const std::vector<double>& weights) {
+  const std::size_t ops = space.op_names.size();
+  std::vector<std::vector<int>> chosen(weights.size() / ops);
+  for (std::size_t e = 0; e < chosen.size(); ++e) {
+    std::vector<int> order;
+    for (std::size_t o = 0; o < ops; ++o) {
+      if (space.op_names[o] != "none" || ops == 1) order.push_back(static_cast<int>(o));
+    }
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+      return weights[e * ops + static_cast<std::size_t>(a)] > weights[e * ops + static_cast<std::size_t>(b)];
+    });
+    order.resize(std::min(order.size(), static_cast<std::size_t>(space.ops_per_edge)));
+    chosen[e] = order;
+  }
+  return chosen;
+}
+
+}  // namespace detail
+
+/// Cuts one cell type to the budget of `cell`. ops: [edges, ops] weights; edges: [edges] weights or undefined.
+inline cell_cut cut_cell(const space_table& space, const cell_table& cell, const at::Tensor& ops, const at::Tensor& edges) {
+  const auto op_weight = detail::to_host(ops);
+  cell_cut cut{{}, detail::strongest_ops(space, op_weight)};
+  std::vector<double> score(cell.edges.size(), 1.0);
+  if (edges.defined() && space.choice != edge_choice_rule::strongest_op) score = detail::to_host(edges);
+  if (space.choice != edge_choice_rule::edge_weight) {
+    for (std::size_t e = 0; e < score.size(); ++e) {
+      score[e] *= op_weight[e * space.op_names.size() + static_cast<std::size_t>(cut.ops[e].front())];
+    }
+  }
+  cut.kept = best_kept_set(cell, score);
+  return cut;
+}
+
+/// Cuts every cell type of a super-network to the budgets of `normal` and `reduction`, which may be other budgets than the one
+/// that it was searched for.
+inline network_cut cut_network(const any_supernet& net, const cell_table& normal, const cell_table& reduction) {
+  const network_weights soft = net.arch().fixed_weights();
+  network_cut cut;
+  for (std::size_t type = 0; type < soft.size(); ++type) {
+    cut.push_back(cut_cell(net.space(), type == 0 ? normal : reduction, soft[type].ops, soft[type].edges));
+  }
+  return cut;
+}
+
+/// Cuts a super-network to its own budget.
+inline network_cut cut_network(const any_supernet& net) {
+  return cut_network(net, net.space().normal, net.space().reduction);
+}
+
+/// What of a cut is carried out; the rest stays soft.
+enum class cut_part { ops, edges, both };
+
+/// The weights of a super-network that is cut: kept ops and kept edges at weight 1, the others at 0.
+/// `soft` are its own weights. `kept_edges_at_one` false leaves kept edges at their soft weight.
+inline network_weights cut_weights(const space_table& space, const network_cut& cut, const network_weights& soft,
+                                   cut_part part = cut_part::both, bool kept_edges_at_one = true) {
+  network_weights hard;
+  const auto ops = static_cast<std::int64_t>(space.op_names.size());
+  for (std::size_t type = 0; type < soft.size(); ++type) {
+    const auto edges = soft[type].ops.size(0);
+    const auto options = at::TensorOptions().dtype(at::kDouble);
+    at::Tensor op_mask = at::zeros({edges, ops}, options);
+    at::Tensor edge_mask = at::zeros({edges}, options);
+    for (std::int64_t e = 0; e < edges; ++e) {
+      const bool kept = (cut[type].kept.edges >> e) & 1U;
+      edge_mask.data_ptr<double>()[e] = kept ? 1.0 : 0.0;
+      for (int o : cut[type].ops[static_cast<std::size_t>(e)]) op_mask.data_ptr<double>()[e * ops + o] = 1.0;
+    }
+    cell_weights w{soft[type].ops, soft[type].edges, {}};
+    if (part != cut_part::edges) w.ops = op_mask.to(w.ops.options());
+    if (part != cut_part::ops) {
+      const at::Tensor mask = edge_mask.to(soft[type].ops.options());
+      w.edges = kept_edges_at_one || !w.edges.defined() ? mask : mask * w.edges;
+    }
+    // Ops without weight are skipped, so that evaluating a cut costs what the cut cell costs.
+    w.used.assign(static_cast<std::size_t>(edges * ops), 1);
+    for (std::int64_t i = 0; i < edges * ops; ++i) {
+      const bool op_used = part == cut_part::edges || op_mask.data_ptr<double>()[i] != 0.0;
+      const bool edge_used = part == cut_part::ops || edge_mask.data_ptr<double>()[i / ops] != 0.0;
+      w.used[static_cast<std::size_t>(i)] = op_used && edge_used ? 1 : 0;
+    }
+    hard.push_back(std::move(w));
+  }
+  return hard;
+}
+
+}  // namespace crispnas

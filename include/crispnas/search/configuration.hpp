@@ -1,0 +1,26 @@
+// A spec as plain data: table, op builders, regularizer. For programs that choose among compiled-in specs at run time.
+#pragma once
+
+#include <span>
+
+#include <crispnas/loss/da2s.hpp>
+#include <crispnas/loss/regularizer.hpp>
+#include <crispnas/nn/op.hpp>
+#include <crispnas/spec/spec.hpp>
+
+namespace crispnas {
+
+/// Makes a super-network by `any_supernet(c.space, c.ops, options)` and a search by `searcher(net, c.regularizer, options)`.
+struct configuration {
+  space_table space;
+  std::span<const nn::op_factory> ops;
+  regularizer_function regularizer = nullptr;
+};
+
+template <search_spec Spec>
+configuration configuration_of() {
+  return {table_v<Spec>, nn::detail::factories<typename Spec::ops>::table,
+          &regularizer_terms<typename Spec::regularizer>::at};
+}
+
+}  // namespace crispnas

@@ -1,0 +1,120 @@
+// The two optimizers of a search: SGD with momentum for weights, Adam for alpha and beta. PyTorch's fused updates, with the
+// state in plain vectors beside the parameters.
+#pragma once
+
+#include <cmath>
+#include <vector>
+
+#include <torch/types.h>
+
+namespace crispnas {
+
+/// The gradients of `parameters`, in order; a zero tensor where there is none.
+inline std::vector<at::Tensor> gradients_of(const std::vector<at::Tensor>& parameters) {
+  std::vector<at::Tensor> gradients;
+  gradients.reserve(parameters.size());
+  for (const auto& p : parameters) gradients.push_back(p.grad().defined() ? p.grad() : at::zeros_like(p));
+  return gradients;
+}
+
+struct sgd_options {
+  double rate = 0.025;
+  double momentum = 0.9;
+  double weight_decay = 3e-4;
+};
+
+/// SGD with momentum: v = momentum v + g + decay w; w -= rate v.
+class sgd {
+ public:
+  sgd(std::vector<at::Tensor> parameters, const sgd_options& options)
+      : parameters_(std::move(parameters)), options_(options) {
+    for (const auto& p : parameters_) velocity_.push_back(at::zeros_like(p));
+  }
+  /// One step with the gradients given; they are changed.
+  void step(const std::vector<at::Tensor>& gradients) {
+    at::NoGradGuard no_grad;
+    if (parameters_.empty()) return;
+    if (parameters_.front().is_cpu() || parameters_.front().is_cuda()) {
+      at::_fused_sgd_(parameters_, gradients, velocity_, options_.weight_decay, options_.momentum, options_.rate, 0.0, false,
+                      false, false);
+      return;
+    }
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      velocity_[i].mul_(options_.momentum).add_(gradients[i]).add_(parameters_[i], options_.weight_decay);
+      parameters_[i].add_(velocity_[i], -options_.rate);
+    }
+  }
+  void rate(double value) { options_.rate = value; }
+  double rate() const { return options_.rate; }
+  const std::vector<at::Tensor>& parameters() const { return parameters_; }
+  std::vector<at::Tensor>& velocity() { return velocity_; }
+
+ private:
+  std::vector<at::Tensor> parameters_;
+  std::vector<at::Tensor> velocity_;
+  sgd_options options_;
+};
+
+struct adam_options {
+  double rate = 3e-4;
+  double beta1 = 0.5;
+  double beta2 = 0.999;
+  double weight_decay = 1e-3;
+  double eps = 1e-8;
+};
+
+/// Adam with weight decay in the gradient, as PyTorch's.
+class adam {
+ public:
+  adam(std::vector<at::Tensor> parameters, const adam_options& options)
+      : parameters_(std::move(parameters)), options_(options) {
+    for (const auto& p : parameters_) {
+      mean_.push_back(at::zeros_like(p));
+      square_.push_back(at::zeros_like(p));
+    }
+  }
+  void step(const std::vector<at::Tensor>& gradients) {
+    at::NoGradGuard no_grad;
+    ++steps_;
+    const double c1 = 1.0 - std::pow(options_.beta1, double(steps_));
+    const double c2 = 1.0 - std::pow(options_.beta2, double(steps_));
+    // A few small tensors: plain operations cost nothing here and run on any device.
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      const at::Tensor g = gradients[i].add(parameters_[i], options_.weight_decay);
+      mean_[i].mul_(options_.beta1).add_(g, 1.0 - options_.beta1);
+      square_[i].mul_(options_.beta2).addcmul_(g, g, 1.0 - options_.beta2);
+      parameters_[i].addcdiv_(mean_[i], (square_[i] / c2).sqrt_().add_(options_.eps), -options_.rate / c1);
+    }
+  }
+  void rate(double value) { options_.rate = value; }
+  double rate() const { return options_.rate; }
+  const std::vector<at::Tensor>& parameters() const { return parameters_; }
+  std::vector<at::Tensor>& mean() { return mean_; }
+  std::vector<at::Tensor>& square() { return square_; }
+  std::int64_t steps() const { return steps_; }
+
+ private:
+  std::vector<at::Tensor> parameters_;
+  std::vector<at::Tensor> mean_;
+  std::vector<at::Tensor> square_;
+  adam_options options_;
+  std::int64_t steps_ = 0;
+};
+
+/// Scales gradients in place so that their common norm is at most `limit`; returns the norm before (a scalar tensor; no
+/// synchronization). limit <= 0: only the norm.
+inline at::Tensor clip_gradients(const std::vector<at::Tensor>& gradients, double limit) {
+  at::NoGradGuard no_grad;
+  if (gradients.empty()) return at::zeros({});
+  const at::Tensor norm = at::stack(at::_foreach_norm(gradients, 2)).norm();
+  if (limit > 0) at::_foreach_mul_(gradients, (limit / (norm + 1e-6)).clamp_max(1.0));
+  return norm;
+}
+
+/// The cosine rate of epoch e (from 1) of E: falls from `first` towards `last`, as PyTorch's CosineAnnealingLR(E).
+inline double cosine_rate(double first, double last, int epoch, int epochs) {
+  constexpr double pi = 3.14159265358979323846;
+  return last + 0.5 * (first - last) * (1.0 + std::cos(pi * double(epoch - 1) / double(epochs)));
+}
+
+}  // namespace crispnas

@@ -1,0 +1,10 @@
+// doctest beside LibTorch. Both define CHECK, and LibTorch's, if it comes second, ends the program at the
+// first failure without a report. Include this header instead of <doctest/doctest.h> wherever torch is
+// included too.
+#pragma once
+
+#include <c10/util/Logging.h>
+#include <doctest/doctest.h>
+
+#undef CHECK
+#define CHECK(...) DOCTEST_CHECK(__VA_ARGS__)

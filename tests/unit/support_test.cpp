@@ -1,0 +1,466 @@
+// What the programs share: command line, files, progress.
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "doctest.hpp"
+#include "files.hpp"
+#include "support/cli.hpp"
+#include "support/csv.hpp"
+#include "support/datasets.hpp"
+#include "support/errors.hpp"
+#include "support/gzip.hpp"
+#include "support/progress.hpp"
+#include "support/suggest.hpp"
+
+using tests::message_of;
+using tests::temporary_folder;
+
+namespace {
+
+std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
+
+std::string text_of(const std::vector<std::byte>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// One gzip stream.
+std::string gzip(const std::string& text) {
+  z_stream stream{};
+  REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  std::string packed(deflateBound(&stream, static_cast<uLong>(text.size())), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+  stream.avail_out = static_cast<uInt>(packed.size());
+  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+  packed.resize(stream.total_out);
+  deflateEnd(&stream);
+  return packed;
+}
+
+std::string word(std::uint32_t value) {
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift & 0xffU);
+  return bytes;
+}
+
+std::string idx_images(std::uint32_t n, char pixel) {
+  return word(0x803) + word(n) + word(2) + word(2) + std::string(std::size_t{n} * 4, pixel);
+}
+
+std::string idx_labels(const std::string& labels) {
+  return word(0x801) + word(static_cast<std::uint32_t>(labels.size())) + labels;
+}
+
+std::string contents(std::FILE* file) {
+  std::rewind(file);
+  std::string text;
+  for (int c = std::fgetc(file); c != EOF; c = std::fgetc(file)) text += static_cast<char>(c);
+  return text;
+}
+
+// What `body` writes to stderr.
+template <class Body>
+std::string stderr_of(Body&& body) {
+  std::FILE* file = std::tmpfile();
+  REQUIRE(file != nullptr);
+  std::fflush(stderr);
+  const int saved = dup(2);
+  dup2(fileno(file), 2);
+  body();
+  std::fflush(stderr);
+  dup2(saved, 2);
+  close(saved);
+  const std::string text = contents(file);
+  std::fclose(file);
+  return text;
+}
+
+struct parsed {
+  std::optional<int> code;
+  std::string message;
+  std::string method = "da2s";
+  int epochs = 1;
+};
+
+// A program like those in examples/.
+parsed parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "bin/search");
+  parsed result;
+  CLI::App app("test");
+  app.add_option("--method", result.method)->check(support::one_of({"da2s", "darts", "pc_darts"}));
+  app.add_option("--epochs", result.epochs)->check(CLI::PositiveNumber);
+  app.add_flag("--quiet");
+  result.message = stderr_of([&] {
+    result.code = support::parse_command_line(app, static_cast<int>(arguments.size()), arguments.data());
+  });
+  return result;
+}
+
+}  // namespace
+
+TEST_SUITE("suggestions") {
+  TEST_CASE("edit distance") {
+    CHECK(support::edit_distance("", "") == 0);
+    CHECK(support::edit_distance("abc", "") == 3);
+    CHECK(support::edit_distance("", "abc") == 3);
+    CHECK(support::edit_distance("kitten", "sitting") == 3);
+    CHECK(support::edit_distance("darts", "drats") == 2);
+    CHECK(support::edit_distance("same", "same") == 0);
+  }
+
+  TEST_CASE("the nearest word, if it is near") {
+    const std::vector<std::string> valid{"da2s", "darts", "pc_darts"};
+    CHECK(support::nearest("dart", valid) == "darts");
+    CHECK(support::nearest("pcdarts", valid) == "pc_darts");
+    CHECK(!support::nearest("bananas", valid).has_value());
+    CHECK(support::did_you_mean("dats", valid) == "; did you mean 'da2s'?");
+    CHECK(support::did_you_mean("bananas", valid).empty());
+  }
+}
+
+TEST_SUITE("command line") {
+  TEST_CASE("what is right passes") {
+    const auto got = parse({"--method", "darts", "--epochs", "3", "--quiet"});
+    CHECK(!got.code.has_value());
+    CHECK(got.method == "darts");
+    CHECK(got.epochs == 3);
+  }
+
+  TEST_CASE("an unknown flag") {
+    const auto got = parse({"--epoch", "3"});
+    CHECK(got.code == 2);
+    CHECK(got.message == "search: unknown flag '--epoch'; did you mean '--epochs'?\n");
+    CHECK(parse({"--metod=darts"}).message == "search: unknown flag '--metod'; did you mean '--method'?\n");
+    CHECK(parse({"--zzzzzzzzzzzzz"}).message == "search: unknown flag '--zzzzzzzzzzzzz'. See --help.\n");
+    CHECK(parse({"stray"}).message == "search: unexpected argument 'stray'.\n");
+  }
+
+  TEST_CASE("an unknown value") {
+    const auto got = parse({"--method", "dart"});
+    CHECK(got.code == 2);
+    CHECK(got.message ==
+          "search: --method: 'dart' is not one of da2s, darts, pc_darts; did you mean 'darts'?\n");
+    CHECK(parse({"--method", "bananas"}).message ==
+          "search: --method: 'bananas' is not one of da2s, darts, pc_darts.\n");
+  }
+
+  TEST_CASE("values that are no number, no epoch, or missing") {
+    CHECK(parse({"--epochs", "many"}).code == 2);
+    CHECK_SAYS(parse({"--epochs", "many"}).message, "many");
+    CHECK(parse({"--epochs", "0"}).code == 2);
+    CHECK_SAYS(parse({"--epochs", "0"}).message, "--epochs");
+    CHECK(parse({"--epochs"}).code == 2);
+    CHECK_SAYS(parse({"--epochs"}).message, "--epochs");
+  }
+
+  TEST_CASE("exit codes and messages of a program's body") {
+    const auto run = [](auto body) {
+      int code = -1;
+      const auto text = stderr_of([&] { code = support::guarded("search", body); });
+      return std::to_string(code) + " " + text;
+    };
+    CHECK(run([] {}) == "0 ");
+    CHECK(run([] { return 5; }) == "5 ");
+    CHECK(run([] { throw support::usage_error("bad folder"); }) == "2 search: bad folder\n");
+    CHECK(run([] { throw crispnas::error("bad data"); }) == "1 search: bad data\n");
+    CHECK(run([] { throw std::out_of_range("anything"); }) == "1 search: anything\n");
+    const auto from_torch = run([] { (void)torch::ones({2}).view({3}); });
+    CHECK_SAYS(from_torch, "1 search: shape '[3]' is invalid");
+    CHECK(!tests::contains(from_torch, "frame #"));
+  }
+}
+
+TEST_SUITE("output folder"){
+    TEST_CASE("one that can be made, and one that is there"){const temporary_folder folder;
+const auto wanted = folder.path() / "new" / "deep";
+CHECK(message_of([&] { support::check_output_folder(wanted); }).empty());
+CHECK(std::filesystem::is_directory(wanted));
+CHECK(std::filesystem::is_empty(wanted));
+CHECK(message_of([&] { support::check_output_folder(wanted); }).empty());
+}
+
+TEST_CASE("a file in its place, or in its way") {
+  const temporary_folder folder;
+  const auto file = folder.write("file", "x");
+  CHECK_SAYS(message_of([&] { support::check_output_folder(file); }), "file' is not a folder");
+  CHECK_SAYS(message_of([&] { support::check_output_folder(file / "below"); }), "cannot be made");
+  CHECK_SAYS(message_of([&] { support::check_output_folder(""); }), "name is empty");
+  CHECK_THROWS_AS(support::check_output_folder(file), support::usage_error);
+}
+
+#ifdef __linux__
+TEST_CASE("one that nobody can write to") {  // not even root, as whom tests in containers run
+  const auto said = message_of([] { support::check_output_folder("/proc/self"); });
+  CHECK_SAYS(said, "output folder '/proc/self' cannot be written to");
+  CHECK_SAYS(message_of([] { support::check_output_folder("/proc/crispnas-results"); }), "cannot be made");
+}
+#endif
+}
+
+TEST_SUITE("device") {
+  TEST_CASE("names") {
+    CHECK(support::parse_device("cpu", 0) == torch::Device(torch::kCPU));
+    CHECK(support::parse_device("cuda", 1) == torch::Device(torch::kCUDA, 0));
+    CHECK(support::parse_device("cuda:1", 2) == torch::Device(torch::kCUDA, 1));
+  }
+
+  TEST_CASE("a GPU where there is none") {
+    const auto said = message_of([] { support::parse_device("cuda", 0); });
+    CHECK_SAYS(said, "there is no GPU that LibTorch can use here");
+    CHECK_SAYS(said, "--device cpu");
+    CHECK_SAYS(message_of([] { support::parse_device("cuda:2", 2); }),
+               "there are 2 GPUs; the last one is cuda:1.");
+    CHECK_THROWS_AS(support::parse_device("cuda:0", 0), support::usage_error);
+    if (!torch::cuda::is_available()) CHECK_THROWS_AS(support::parse_device("cuda"), support::usage_error);
+  }
+
+  TEST_CASE("unknown names") {
+    CHECK_SAYS(message_of([] { support::parse_device("gpu", 1); }),
+               "'gpu' is not one of cpu, cuda, cuda:N; did you mean 'cuda'?");
+    CHECK_SAYS(message_of([] { support::parse_device("cudo", 1); }), "did you mean 'cuda'?");
+    for (const char* wrong : {"cuda:", "cuda:x", "cuda:-1", "cuda:99999999999", ""}) {
+      CAPTURE(wrong);
+      CHECK_THROWS_AS(support::parse_device(wrong, 1), support::usage_error);
+    }
+  }
+}
+
+TEST_SUITE("gzip") {
+  TEST_CASE("what was packed comes out") {
+    std::string text;
+    std::uint32_t state = 1;
+    for (int i = 0; i < 300000; ++i)
+      text += static_cast<char>((state = state * 1664525U + 1013904223U) >> 24);
+    CHECK(text_of(support::gunzip(bytes_of(gzip(text)), "x")) == text);
+    CHECK(support::gunzip(bytes_of(gzip("")), "x").empty());
+    const std::string even(2 * 65536, 'a');  // the output ends where a chunk does
+    CHECK(text_of(support::gunzip(bytes_of(gzip(even)), "x")) == even);
+  }
+
+  TEST_CASE("cut anywhere, it is truncated") {
+    const auto packed = gzip("some text that is worth packing, some text that is worth packing");
+    for (std::size_t n = 2; n < packed.size(); ++n) {
+      CHECK_SAYS(message_of([&] { support::gunzip(bytes_of(packed.substr(0, n)), "x"); }),
+                 "'x' is truncated");
+    }
+  }
+
+  TEST_CASE("trailing bytes, a second stream included") {
+    const auto packed = gzip("text");
+    CHECK_SAYS(message_of([&] { support::gunzip(bytes_of(packed + "abc"), "x"); }),
+               "'x' has 3 bytes left over");
+    CHECK_SAYS(message_of([&] { support::gunzip(bytes_of(packed + packed), "x"); }),
+               "bytes left over after its end");
+  }
+
+  TEST_CASE("damage") {
+    auto packed = gzip("text that has a checksum");
+    packed[packed.size() - 6] = static_cast<char>(packed[packed.size() - 6] ^ 1);
+    CHECK_SAYS(message_of([&] { support::gunzip(bytes_of(packed), "x"); }),
+               "'x' is damaged (incorrect data check)");
+    CHECK_SAYS(message_of([&] { support::gunzip(bytes_of("PK\3\4"), "x"); }), "'x' is not a gzip file");
+    CHECK_SAYS(message_of([&] { support::gunzip(bytes_of(""), "x"); }), "'x' is not a gzip file");
+  }
+
+  TEST_CASE("bombs") {
+    const auto bomb = gzip(std::string(8 << 20, '\0'));
+    CHECK_SAYS(message_of([&] { support::gunzip(bytes_of(bomb), "x"); }), "'x' grows beyond 1048576 bytes");
+    CHECK_SAYS(message_of([&] { support::gunzip(bytes_of(bomb), "x", {.bytes = 1000}); }),
+               "grows beyond 1000 bytes");
+    CHECK(support::gunzip(bytes_of(bomb), "x", {.small = 8 << 20}).size() == 8 << 20);
+  }
+}
+
+TEST_SUITE("data sets") {
+  TEST_CASE("Fashion-MNIST, packed or not") {
+    const temporary_folder folder;
+    folder.write("train-images-idx3-ubyte.gz", gzip(idx_images(2, '\x33')));
+    folder.write("train-labels-idx1-ubyte", idx_labels("\3\4"));
+    folder.write("t10k-images-idx3-ubyte", idx_images(1, '\x66'));
+    folder.write("t10k-labels-idx1-ubyte.gz", gzip(idx_labels("\5")));
+    const auto data = support::load_fashion_mnist(folder.path());
+    CHECK(data.train.size() == 2);
+    CHECK(data.train.labels()[1].item<int>() == 4);
+    CHECK(data.held_out.labels()[0].item<int>() == 5);
+    CHECK(data.held_out.images()[0][0][0][0].item<int>() == 0x66);
+    CHECK(data.train.mean()[0] == doctest::Approx(0.2));
+    CHECK(data.held_out.mean() == data.train.mean());  // the test set does not normalize itself
+  }
+
+  TEST_CASE("a folder that is missing, none, or empty") {
+    const temporary_folder folder;
+    CHECK_SAYS(message_of([&] { support::load_fashion_mnist(folder.path() / "no"); }),
+               "does not exist. On Debian");
+    CHECK_SAYS(message_of([&] { support::load_fashion_mnist(folder.write("f", "x")); }), "is not a folder");
+    CHECK_SAYS(message_of([&] { support::load_fashion_mnist(folder.path()); }),
+               "holds neither train-images-idx3-ubyte nor train-images-idx3-ubyte.gz");
+    CHECK_SAYS(message_of([&] { support::load_cifar10(folder.path() / "no"); }),
+               "does not exist. Get the binary version");
+    CHECK_SAYS(message_of([&] { support::load_cifar10(folder.path()); }), "holds no data_batch_*.bin");
+  }
+
+  TEST_CASE("a packed file with a damaged content names the file") {
+    const temporary_folder folder;
+    folder.write("train-images-idx3-ubyte.gz", gzip(idx_images(2, '\1').substr(0, 20)));
+    folder.write("train-labels-idx1-ubyte", idx_labels("\3\4"));
+    const auto said = message_of([&] { support::load_fashion_mnist(folder.path(), support::split::train); });
+    CHECK_SAYS(said,
+               "train-images-idx3-ubyte.gz is truncated: its header promises 8 bytes of data and 4 follow");
+  }
+
+  TEST_CASE("CIFAR-10: all batches, in the order of their names") {
+    const temporary_folder folder;
+    const auto record = [](char label) { return label + std::string(3072, '\x80'); };
+    folder.write("data_batch_2.bin", record('\2') + record('\3'));
+    folder.write("data_batch_1.bin", record('\1'));
+    folder.write("test_batch_3000.bin", record('\4'));
+    folder.write("batches.meta.txt", "airplane");
+    const auto data = support::load_cifar10(folder.path());
+    CHECK(torch::equal(data.train.labels(), torch::tensor({1, 2, 3}, torch::kLong)));
+    CHECK(torch::equal(data.held_out.labels(), torch::tensor({4}, torch::kLong)));
+  }
+
+  TEST_CASE("the real Fashion-MNIST") {
+    if (!std::filesystem::exists(support::fashion_mnist_folder)) {
+      MESSAGE("NOT TESTED: there is no " << support::fashion_mnist_folder
+                                         << " (Debian: apt-get install dataset-fashion-mnist).");
+      return;
+    }
+    const auto data = support::load_fashion_mnist();
+    CHECK(data.train.size() == 60000);
+    CHECK(data.held_out.size() == 10000);
+    CHECK((data.train.images().sizes() == torch::IntArrayRef({60000, 1, 28, 28})));
+    // Each class has a tenth of the images; the first label is 9, an ankle boot.
+    CHECK(torch::equal(data.train.labels().bincount(), torch::full({10}, 6000, torch::kLong)));
+    CHECK(torch::equal(data.held_out.labels().bincount(), torch::full({10}, 1000, torch::kLong)));
+    CHECK(data.train.labels()[0].item<int>() == 9);
+    // The numbers that are in use for this data set.
+    CHECK(data.train.mean()[0] == doctest::Approx(0.2860).epsilon(2e-4));
+    CHECK(data.train.stddev()[0] == doctest::Approx(0.3530).epsilon(2e-4));
+  }
+}
+
+TEST_SUITE("progress") {
+  TEST_CASE("durations") {
+    CHECK(support::format_duration(0.4) == "0 s");
+    CHECK(support::format_duration(59.4) == "59 s");
+    CHECK(support::format_duration(59.6) == "1:00");
+    CHECK(support::format_duration(187) == "3:07");
+    CHECK(support::format_duration(3727) == "1:02:07");
+    CHECK(support::format_duration(-1) == "?");
+    CHECK(support::format_duration(1e300) == "?");
+  }
+
+  TEST_CASE("lines and bars") {
+    const support::progress_state state{
+        .done = 20, .total = 50, .elapsed = 12, .label = "da2s", .note = "loss 1.2"};
+    CHECK(support::render_line(state) == "da2s 40% | 20/50 | 12 s, 18 s left | loss 1.2");
+    CHECK(support::render_bar(state, 100, false) ==
+          "[#########...............] " + support::render_line(state));
+    CHECK_SAYS(support::render_bar(state, 100, true), "[\x1b[32m#########...............\x1b[0m] ");
+    CHECK(support::render_bar(state, 10, true) == "da2s 40% |");
+    CHECK(support::render_line({.done = 0, .total = 5, .label = "x"}) == "x 0% | 0/5 | 0 s");
+    CHECK(support::render_line({.done = 5, .total = 5, .elapsed = 70, .label = "x"}) ==
+          "x 100% | 5/5 | 1:10");
+    CHECK(support::render_line({.done = 0, .total = 0, .label = "x"}) == "x 100% | 0/0 | 0 s");
+  }
+
+  TEST_CASE("without a terminal: one plain line per tenth") {
+    std::FILE* file = std::tmpfile();
+    REQUIRE(file != nullptr);
+    {
+      support::progress bar("x", 1000, false, file);
+      for (int i = 0; i < 1000; ++i) bar.advance();
+    }
+    const auto text = contents(file);
+    std::fclose(file);
+    CHECK(std::count(text.begin(), text.end(), '\n') == 10);
+    CHECK(!tests::contains(text, "\r"));
+    CHECK(!tests::contains(text, "\x1b"));
+    CHECK_SAYS(text, "x 10% | 100/1000 |");
+    CHECK_SAYS(text, "x 100% | 1000/1000 |");
+  }
+
+  TEST_CASE("quiet") {
+    std::FILE* file = std::tmpfile();
+    REQUIRE(file != nullptr);
+    {
+      support::progress bar("x", 10, true, file);
+      for (int i = 0; i < 10; ++i) bar.advance("note");
+    }
+    CHECK(contents(file).empty());
+    std::fclose(file);
+  }
+
+  TEST_CASE("on a terminal: redrawn at most 10 times a second, no color if NO_COLOR is set") {
+    const int master = posix_openpt(O_RDWR | O_NOCTTY);
+    REQUIRE(master >= 0);
+    REQUIRE(grantpt(master) == 0);
+    REQUIRE(unlockpt(master) == 0);
+    std::FILE* terminal = std::fopen(ptsname(master), "w");
+    REQUIRE(terminal != nullptr);
+    const winsize size{.ws_row = 24, .ws_col = 61, .ws_xpixel = 0, .ws_ypixel = 0};
+    REQUIRE(ioctl(master, TIOCSWINSZ, &size) == 0);
+    setenv("NO_COLOR", "1", 1);
+    const auto begin = std::chrono::steady_clock::now();
+    {
+      support::progress bar("x", 1000, false, terminal);
+      for (int i = 0; i < 1000; ++i) bar.advance();
+    }
+    unsetenv("NO_COLOR");
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    std::string text(4096, '\0');
+    const auto count = read(master, text.data(), text.size());
+    std::fclose(terminal);
+    close(master);
+    REQUIRE(count > 0);
+    text.resize(static_cast<std::size_t>(count));
+    const auto drawn =
+        std::count(text.begin(), text.end(), '\r') - std::count(text.begin(), text.end(), '\n');
+    CHECK(drawn >= 2);
+    CHECK(static_cast<double>(drawn) <= 3 + 10 * took.count());  // first, last, finish, and 10 a second
+    CHECK(!tests::contains(text, "\x1b[32m"));
+    CHECK_SAYS(text, "[########################] x 100% | 1000/1000 | 0 s");
+  }
+}
+
+TEST_SUITE("CSV") {
+  TEST_CASE("quotes where RFC 4180 wants them") {
+    CHECK(support::csv_field("plain") == "plain");
+    CHECK(support::csv_field("a,b") == "\"a,b\"");
+    CHECK(support::csv_field("say \"hi\"") == "\"say \"\"hi\"\"\"");
+    CHECK(support::csv_field("two\nlines") == "\"two\nlines\"");
+  }
+
+  TEST_CASE("a file") {
+    const temporary_folder folder;
+    const auto path = folder.path() / "metrics.csv";
+    support::csv_writer writer(path, {"epoch", "genotype"});
+    writer.row({"1", "(a, b)"});
+    std::ifstream stream(path, std::ios::binary);
+    const std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+    CHECK(text == "epoch,genotype\r\n1,\"(a, b)\"\r\n");
+    CHECK_SAYS(message_of([&] { writer.row({"1"}); }), "a row of 1 fields for 2 columns");
+    CHECK_SAYS(message_of([&] { support::csv_writer(folder.path() / "no" / "x.csv", {"a"}); }),
+               "cannot be written");
+  }
+}
