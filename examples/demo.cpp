@@ -206,5 +206,5 @@ int main(int argc, char** argv) {
   app.add_option("--strength", options.scale.strength, "factor on the regularizer");
   app.add_flag("--quiet", options.quiet, "no progress");
   if (const auto code = support::parse_command_line(app, argc, argv)) return *code;
-  return support::run_program("demo", [&] { run(options); });
+  return support::guarded("demo", [&] { run(options); });
 }

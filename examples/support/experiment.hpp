@@ -22,6 +22,7 @@ struct scale {
   double last_weight_rate = 0.0;
   double arch_rate = 0.0;   ///< of alpha and beta; 0: so that they can travel as far as in the paper
   double travel = 19500 * 3e-4;
+  bool reestimate = false;  ///< also measure the cut with batch-norm statistics measured again
   double strength = 0.1;    ///< factor on the whole regularizer (the authors' code has 0.1)
   cn::augmentation augment{};
   at::Device device = at::kCPU;
@@ -78,14 +79,18 @@ inline search_result run_search(const method_choice& method, int kept, const std
                                 const scale& s, const cn::labelled_images& train, const cn::labelled_images& held_out,
                                 std::uint64_t seed, const step_callback& on_step,
                                 const std::function<void(const epoch_record&)>& on_epoch = {}) {
-  search_result result{.method = method.name, .kept = kept, .seed = seed};
+  search_result result;
+  result.method = method.name;
+  result.kept = kept;
+  result.seed = seed;
   cn::any_supernet net(method.configuration.space, method.configuration.ops, network_options(s, train, seed));
   auto options = search_options_of(s, train.size(), method.strength * s.strength, seed);
   options.on_step = on_step;
   cn::searcher search(net, method.configuration.regularizer, options);
   const auto held = cn::sequential_batches(held_out, {.device = s.device});
   for (const auto& report : search.run(train.halves())) {
-    epoch_record record{.report = report};
+    epoch_record record;
+    record.report = report;
     if (on_epoch) {
       const auto soft = net.arch().fixed_weights();
       record.before = cn::accuracy(net, soft, held);
@@ -100,7 +105,7 @@ inline search_result run_search(const method_choice& method, int kept, const std
   const auto measure = [&](int edges, const cn::cell_table& normal, const cn::cell_table& reduction) {
     result.budgets.push_back(edges);
     result.cuts.push_back(cn::cut_network(net, normal, reduction));
-    result.gaps.push_back(cn::measure_gap(net, result.cuts.back(), held, &calibration));
+    result.gaps.push_back(cn::measure_gap(net, result.cuts.back(), held, s.reestimate ? &calibration : nullptr));
     result.genotypes.push_back(cn::genotype_of(net.space(), result.cuts.back()));
   };
   if (budgets.empty()) measure(kept, net.space().normal, net.space().reduction);

@@ -47,8 +47,10 @@ inline std::vector<std::vector<int>> strongest_ops(const space_table& space, con
 
 }  // namespace detail
 
-/// Cuts one cell type to the budget of `cell`. ops: [edges, ops] weights; edges: [edges] weights or undefined.
-inline cell_cut cut_cell(const space_table& space, const cell_table& cell, const at::Tensor& ops, const at::Tensor& edges) {
+/// Cuts one cell type to the budget of `cell`. ops: [edges, ops] weights; edges: [edges] weights or undefined. `exist`: the edges
+/// of the super-network, which may have been searched for another budget; one that it lacks comes last.
+inline cell_cut cut_cell(const space_table& space, const cell_table& cell, const at::Tensor& ops, const at::Tensor& edges,
+                         std::uint64_t exist = ~std::uint64_t{0}) {
   const auto op_weight = detail::to_host(ops);
   cell_cut cut{{}, detail::strongest_ops(space, op_weight)};
   std::vector<double> score(cell.edges.size(), 1.0);
@@ -57,6 +59,9 @@ inline cell_cut cut_cell(const space_table& space, const cell_table& cell, const
     for (std::size_t e = 0; e < score.size(); ++e) {
       score[e] *= op_weight[e * space.op_names.size() + static_cast<std::size_t>(cut.ops[e].front())];
     }
+  }
+  for (std::size_t e = 0; e < score.size(); ++e) {
+    if (!((exist >> e) & 1U)) score[e] = 0.0;
   }
   cut.kept = best_kept_set(cell, score);
   return cut;
@@ -68,7 +73,8 @@ inline network_cut cut_network(const any_supernet& net, const cell_table& normal
   const network_weights soft = net.arch().fixed_weights();
   network_cut cut;
   for (std::size_t type = 0; type < soft.size(); ++type) {
-    cut.push_back(cut_cell(net.space(), type == 0 ? normal : reduction, soft[type].ops, soft[type].edges));
+    cut.push_back(cut_cell(net.space(), type == 0 ? normal : reduction, soft[type].ops, soft[type].edges,
+                           net.space().cell(static_cast<int>(type)).present));
   }
   return cut;
 }

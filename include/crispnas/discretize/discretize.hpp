@@ -75,7 +75,7 @@ inline network_cut cut_of(const any_supernet& net, const genotype& found) {
 /// Accuracy before and after cutting `net` to `found`, on images that trained neither weights nor alpha and beta.
 template <dataset D>
 discretization_gap_report discretization_gap(any_supernet& net, const genotype& found, const D& held_out) {
-  return measure_gap(net, cut_of(net, found), sequential_batches(held_out, {.device = net.options().device}));
+  return measure_gap(net, cut_of(net, found), sequential_batches(held_out, {.device = net.options().device, .dtype = net.options().dtype}));
 }
 
 }  // namespace crispnas

@@ -18,7 +18,7 @@ inline network_cut random_cut(const space_table& space, const cell_table& normal
   for (int type = 0; type < space.cell_types(); ++type) {
     const cell_table& cell = type == 0 ? normal : reduction;
     std::vector<double> edges(cell.edges.size());
-    for (auto& e : edges) e = unit();
+    for (std::size_t e = 0; e < edges.size(); ++e) edges[e] = space.cell(type).has(e) ? unit() : 0.0;
     std::vector<double> ops(cell.edges.size() * space.op_names.size());
     for (auto& o : ops) o = unit();
     cut.push_back({best_kept_set(cell, edges), detail::strongest_ops(space, ops)});

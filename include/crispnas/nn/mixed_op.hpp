@@ -13,8 +13,9 @@ namespace crispnas::nn {
 inline Tensor channel_shuffle(const Tensor& x, int groups) {
   const auto b = x.size(0);
   const auto c = x.size(1);
-  return x.view({b, groups, c / groups, x.size(2), x.size(3)}).transpose(1, 2).contiguous().view(
-      {b, c, x.size(2), x.size(3)});
+  return x.reshape({b, groups, c / groups, x.size(2), x.size(3)})
+      .transpose(1, 2)
+      .reshape({b, c, x.size(2), x.size(3)});
 }
 
 /// Ops are named `_ops.<edge>._ops.<op>` as published.

@@ -1,14 +1,14 @@
-// What is a cell? A small directed acyclic graph: inputs, nodes, edges, the ops on every edge, and how nodes become output.
+// What is a cell? A small directed acyclic graph: inputs, nodes, edges, the ops on every edge, and how nodes
+// become output.
 #pragma once
 
 #include <array>
 #include <concepts>
-#include <cstddef>
-#include <cstdint>
-
 #include <crispnas/spec/edge.hpp>
 #include <crispnas/spec/op_set.hpp>
 #include <crispnas/spec/slot.hpp>
+#include <cstddef>
+#include <cstdint>
 
 namespace crispnas {
 
@@ -20,7 +20,8 @@ enum class cell_output : std::uint8_t {
 
 /// How cells are stacked to a network.
 enum class skeleton : std::uint8_t {
-  stacked,          ///< DARTS: cell k reads cells k-1 and k-2 through 1x1 convolutions; reduction cells at L/3 and 2L/3
+  stacked,  ///< DARTS: cell k reads cells k-1 and k-2 through 1x1 convolutions; reduction cells at L/3 and
+            ///< 2L/3
   residual_stages,  ///< NAS-Bench-201: three stages of cells with a residual block of stride 2 between them
 };
 
@@ -51,18 +52,19 @@ constexpr auto make_dense_edges() {
   return edges;
 }
 
-template <std::size_t N>
-constexpr bool edges_in_order(const std::array<edge, N>& edges, int inputs, int nodes) {
-  for (std::size_t i = 0; i < N; ++i) {
-    const bool in_range = edges[i].from >= 0 && edges[i].to >= inputs && edges[i].to < inputs + nodes;
-    if (!in_range || edges[i].from >= edges[i].to) return false;
+/// The index of the first edge that breaks the order or leaves the cell, or -1.
+template <class Edges>
+constexpr int first_edge_out_of_order(const Edges& edges, int inputs, int nodes) {
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    const edge b = edges[i];
+    const bool in_range = b.from >= 0 && b.to >= inputs && b.to < inputs + nodes;
+    if (!in_range || b.from >= b.to) return static_cast<int>(i);
     if (i > 0) {
       const edge a = edges[i - 1];
-      const edge b = edges[i];
-      if (a.to > b.to || (a.to == b.to && a.from >= b.from)) return false;
+      if (a.to > b.to || (a.to == b.to && a.from >= b.from)) return static_cast<int>(i);
     }
   }
-  return true;
+  return -1;
 }
 
 }  // namespace detail

@@ -1,14 +1,13 @@
-// What can be wrong with a spec? One struct per requirement. The sentence says what to do; the concept under it, named as a
-// true statement, carries the values in the compiler's note.
+// What can be wrong with a spec? One struct per requirement. The sentence says what to do; the concept under
+// it, named as a true statement, carries the values in the compiler's note.
 #pragma once
 
 #include <bit>
-#include <cstdint>
-#include <type_traits>
-
 #include <crispnas/spec/cell.hpp>
 #include <crispnas/spec/edge_budget.hpp>
 #include <crispnas/spec/feasible.hpp>
+#include <cstdint>
+#include <type_traits>
 
 namespace crispnas::detail {
 
@@ -18,7 +17,8 @@ concept keeps_no_more_than_enter = Kept <= InDegree;
 template <int Kept, int InDegree>
 struct require_enough_edges {
   static_assert(keeps_no_more_than_enter<Kept, InDegree>,
-                "crispnas::keep: a group is to keep more edges than enter its nodes. Lower the number in keep<...>, or add "
+                "crispnas::keep: a group is to keep more edges than enter its nodes. Lower the number in "
+                "keep<...>, or add "
                 "nodes to the group.");
 };
 
@@ -30,109 +30,200 @@ struct require_a_count {
   static_assert(is_not_negative<Kept>, "crispnas::keep: the number of edges to keep is negative.");
 };
 
+template <int State, int FirstNode, int LastNode>
+concept is_a_node = FirstNode <= State&& State <= LastNode;
+
+template <int State, int FirstNode, int LastNode>
+struct require_node {
+  static_assert(is_a_node<State, FirstNode, LastNode>,
+                "crispnas::edge_budget: every node belongs to exactly one group. This state is no node: "
+                "nodes are the states "
+                "after the cell's inputs, 2 to 5 in a DARTS cell.");
+};
+
 template <int TimesNamed>
 concept is_named_once = TimesNamed == 1;
 
 template <int Node, int TimesNamed>
 struct require_named_once {
   static_assert(is_named_once<TimesNamed>,
-                "crispnas::edge_budget: every node belongs to exactly one group. Nodes are the states after the cell's "
-                "inputs: 2 to 5 in a DARTS cell.");
+                "crispnas::edge_budget: every node belongs to exactly one group. Name the node in one "
+                "keep<..., nodes<...>>.");
 };
 
-template <class Cell, class Budget>
-constexpr int times_named(int state) {
-  int times = 0;
-  for (const group_table& group : Budget::template groups<Cell>()) times += int((group.nodes >> state) & 1U);
-  return times;
-}
-
-/// The first state that is not named exactly once (also states that are no nodes), or -1. keep_all names each node once.
+/// How often a budget names the nodes. A budget of a user that cannot tell is asked for its groups.
 template <class Cell, class Budget>
 struct node_cover {
-  static constexpr int first_wrong() {
-    for (int state = 0; state < 32; ++state) {
-      const bool is_node = state >= Cell::inputs && state < Cell::inputs + Cell::nodes;
-      if (times_named<Cell, Budget>(state) != (is_node ? 1 : 0)) return state;
+  static constexpr int first = Cell::inputs;
+  static constexpr int last = Cell::inputs + Cell::nodes - 1;
+  static constexpr int times_named(int state) {
+    if constexpr (requires { Budget::times_named(state); }) {
+      return Budget::times_named(state);
+    } else {
+      int count = 0;
+      for (const group_table& group : Budget::template groups<Cell>())
+        count += int((group.nodes >> state) & 1U);
+      return count;
+    }
+  }
+  static constexpr int find_outside() {
+    if constexpr (requires { Budget::named_outside(first, last); }) return Budget::named_outside(first, last);
+    return -1;
+  }
+  static constexpr int find_wrong() {
+    for (int state = first; state <= last; ++state) {
+      if (times_named(state) != 1) return state;
     }
     return -1;
   }
-  static constexpr int wrong = first_wrong();
-  static constexpr int times = wrong < 0 ? 1 : times_named<Cell, Budget>(wrong);
-  // A state that is no node and is named once is as wrong as a node named twice.
-  static constexpr int counted = (wrong >= 0 && times == 1) ? -1 : times;
+  static constexpr int outside = find_outside();
+  static constexpr int wrong = find_wrong();
+  static constexpr int times = wrong == -1 ? 1 : times_named(wrong);
+  static constexpr bool met = outside == -1 && wrong == -1;
 };
 
 template <class Cell, class Budget>
-constexpr bool budget_fits() {
-  if (node_cover<Cell, Budget>::wrong >= 0) return false;
-  for (const group_table& g : Budget::template groups<Cell>()) {
-    if (g.kept < 0 || g.kept > std::popcount(g.edges)) return false;
-  }
-  return true;
-}
-
-template <class Cell, class Budget>
 constexpr std::uint64_t possible_edges_of() {
-  if (!budget_fits<Cell, Budget>()) return ~std::uint64_t{0};  // another check speaks first
-  const auto groups = Budget::template groups<Cell>();
-  return possible_edges(Cell::edges, groups, Cell::inputs, Cell::nodes, Cell::output);
+  return possible_edges(Cell::edges, Budget::template groups<Cell>(), Cell::inputs, Cell::nodes,
+                        Cell::output);
 }
 
 template <class Cell, class Budget>
-concept can_be_met_by_a_reachable_set = possible_edges_of<Cell, Budget>() != 0;
+concept can_be_met_by_a_reachable_set = possible_edges_of<Cell, Budget>()
+!= 0;
 
 template <class Cell, class Budget>
 struct require_feasible {
   static_assert(can_be_met_by_a_reachable_set<Cell, Budget>,
-                "crispnas::edge_budget: no set of edges meets this budget and stays connected to the inputs. Keep fewer edges "
+                "crispnas::edge_budget: no set of edges meets this budget and stays connected to the inputs. "
+                "Keep fewer edges "
                 "in a group whose sources may all be cut off, or more in the groups that feed it.");
 };
 
-template <class Cell, class Budget, class Groups = std::make_index_sequence<Budget::template groups<Cell>().size()>>
-struct require_groups;
-
-template <class Cell, class Budget, std::size_t... I>
-struct require_groups<Cell, Budget, std::index_sequence<I...>> {
-  static constexpr auto groups = Budget::template groups<Cell>();
-  static constexpr bool checked =
-      ((sizeof(require_enough_edges<groups[I].kept, std::popcount(groups[I].edges)>) > 0) && ...) &&
-      ((sizeof(require_a_count<groups[I].kept>) > 0) && ...);
-};
-
-/// A budget against a cell: cover first, then counts, then feasibility, so that one mistake gives one error.
 template <class Cell, class Budget>
-struct check_budget {
-  using cover = node_cover<Cell, Budget>;
-  static_assert(sizeof(require_named_once<cover::wrong, cover::counted>) > 0, "crispnas::edge_budget: see the note.");
-  static constexpr bool counts = [] {
-    if constexpr (cover::wrong < 0) return require_groups<Cell, Budget>::checked;
-    return true;
-  }();
-  static_assert(sizeof(require_feasible<Cell, Budget>) > 0, "crispnas::edge_budget: see the note.");
+struct group_counts {
+  static constexpr auto groups = Budget::template groups<Cell>();
+  /// The first group whose number of edges is impossible, or their number.
+  static constexpr std::size_t find_wrong() {
+    std::size_t g = 0;
+    while (g < groups.size() && groups[g].kept >= 0 && groups[g].kept <= std::popcount(groups[g].edges)) ++g;
+    return g;
+  }
+  static constexpr std::size_t wrong = find_wrong();
+  static constexpr bool met = wrong == groups.size();
+  static constexpr group_table group = met ? group_table{} : groups[met ? 0 : wrong];
 };
 
+/// The verdict is apart from the report: a class in which a static_assert fails has no usable members on
+/// every compiler. Cover first, then counts, then feasibility; what follows an unmet requirement is not
+/// asked.
+template <class Cell, class Budget>
+constexpr bool budget_is_met_by_one_cell() {
+  if constexpr (!node_cover<Cell, Budget>::met) {
+    return false;
+  } else if constexpr (!group_counts<Cell, Budget>::met) {
+    return false;
+  } else {
+    return can_be_met_by_a_reachable_set<Cell, Budget>;
+  }
+}
+
+template <class Cell, class Budget>
+struct report_cover {
+  using cover = node_cover<Cell, Budget>;
+  static constexpr bool inside = cover::outside == -1;
+  static_assert(sizeof(require_node < inside ? cover::first : cover::outside, cover::first, cover::last >) >
+                0);
+  static_assert(sizeof(require_named_once < cover::wrong, inside ? cover::times : 1 >) > 0);
+};
+
+template <class Cell, class Budget>
+struct report_counts {
+  static constexpr group_table group = group_counts<Cell, Budget>::group;
+  static constexpr int in_degree = std::popcount(group.edges);
+  static_assert(sizeof(require_a_count<group.kept>) > 0);
+  static_assert(sizeof(require_enough_edges<group.kept, in_degree>) > 0);
+};
+
+template <class Cell, class Budget>
+constexpr auto budget_report() {
+  if constexpr (!node_cover<Cell, Budget>::met) {
+    return std::type_identity<report_cover<Cell, Budget>>{};
+  } else if constexpr (!group_counts<Cell, Budget>::met) {
+    return std::type_identity<report_counts<Cell, Budget>>{};
+  } else {
+    return std::type_identity<require_feasible<Cell, Budget>>{};
+  }
+}
+
+template <class Cell, class Budget>
+struct check_one_budget {
+  static_assert(sizeof(typename decltype(budget_report<Cell, Budget>())::type) > 0,
+                "crispnas::edge_budget: see the note.");
+};
+
+/// Both budgets of a spec; nothing is asked of one that cannot be read.
+template <class Cell, class Budget>
+constexpr bool budget_is_met() {
+  if constexpr (!is_well_formed<Budget>()) {
+    return false;
+  } else {
+    return budget_is_met_by_one_cell<Cell, typename Budget::normal>() &&
+           budget_is_met_by_one_cell<Cell, typename Budget::reduction>();
+  }
+}
+
+template <class Cell, class Budget, bool WellFormed = is_well_formed<Budget>()>
+struct check_budget {};
+template <class Cell, class Budget>
+struct check_budget<Cell, Budget, true> {
+  static_assert(sizeof(check_one_budget<Cell, typename Budget::normal>) > 0,
+                "crispnas::edge_budget: see the note.");
+  static_assert(sizeof(check_one_budget<Cell, typename Budget::reduction>) > 0,
+                "crispnas::edge_budget: see the note.");
+};
+
+template <int Inputs, int Nodes, int Edges>
+concept has_a_table_sized_graph =
+    Inputs >= 1 && Nodes >= 1 && Nodes <= 16 && Inputs + Nodes <= 31 && Edges >= 1 && Edges <= 64;
+template <int FirstWrongEdge>
+concept has_all_edges_in_order = FirstWrongEdge < 0;
+template <int Inputs>
+concept has_one_or_two_inputs = Inputs <= 2;
+template <int Inputs, cell_output Output>
+concept puts_out_what_it_reads = Inputs == 1 && Output == cell_output::last;
+
+/// What is known of a cell graph; each question is asked only where those before it are answered.
 template <class Cell>
-concept has_edges_in_order = edges_in_order(Cell::edges, Cell::inputs, Cell::nodes);
-template <class Cell>
-concept has_a_table_sized_graph = Cell::edges.size() <= 64 && Cell::inputs >= 1 && Cell::nodes >= 1 &&
-                                  Cell::nodes <= 16 && Cell::inputs + Cell::nodes <= 31;
-template <class Cell>
-concept has_one_or_two_inputs = Cell::inputs <= 2;
-template <class Cell>
-concept keeps_its_channels = Cell::layout == skeleton::stacked || (Cell::output == cell_output::last && Cell::inputs == 1);
+struct cell_facts {
+  static constexpr int inputs = Cell::inputs;
+  static constexpr int nodes = Cell::nodes;
+  static constexpr int edges = static_cast<int>(Cell::edges.size());
+  static constexpr bool residual = Cell::layout == skeleton::residual_stages;
+  static constexpr bool sized = has_a_table_sized_graph<inputs, nodes, edges>;
+  static constexpr int wrong_edge = sized ? first_edge_out_of_order(Cell::edges, inputs, nodes) : -1;
+  static constexpr bool sound = sized && wrong_edge < 0;
+  static constexpr bool met =
+      sound && (residual ? puts_out_what_it_reads<inputs, Cell::output> : has_one_or_two_inputs<inputs>);
+};
 
 template <class Cell>
 struct check_cell {
-  static_assert(has_a_table_sized_graph<Cell>,
-                "crispnas::spec: this cell is too large or empty. A cell has 1 or more inputs, 1 to 16 nodes, at most 64 edges.");
-  static_assert(has_edges_in_order<Cell>,
-                "crispnas::spec: the edges of this cell are out of order. List them by target, then source, each from a lower "
+  using facts = cell_facts<Cell>;
+  static_assert(has_a_table_sized_graph<facts::inputs, facts::nodes, facts::edges>,
+                "crispnas::spec: this cell is too large or empty. A cell has 1 or more inputs, 1 to 16 "
+                "nodes, 1 to 64 edges.");
+  static_assert(has_all_edges_in_order<facts::wrong_edge>,
+                "crispnas::spec: the edges of this cell are out of order. List them by target, then source, "
+                "each from a lower "
                 "state to a node, none twice.");
-  static_assert(has_one_or_two_inputs<Cell>,
-                "crispnas::spec: a cell reads the outputs of one or two cells before it, so it has 1 or 2 inputs.");
-  static_assert(keeps_its_channels<Cell>,
-                "crispnas::spec: in residual stages a cell has one input and puts out its last node (cell_output::last), since "
+  static_assert(
+      has_one_or_two_inputs < facts::sound && !facts::residual ? facts::inputs : 1 >,
+      "crispnas::spec: a cell reads the outputs of one or two cells before it, so it has 1 or 2 inputs.");
+  static_assert(puts_out_what_it_reads < facts::sound && facts::residual ? facts::inputs : 1,
+                facts::sound&& facts::residual ? Cell::output : cell_output::last >,
+                "crispnas::spec: in residual stages a cell has one input and puts out its last node "
+                "(cell_output::last), since "
                 "the next cell takes it as it is.");
 };
 
@@ -152,7 +243,8 @@ concept has_weights_for_its_edge_term =
 template <class Regularizer, class EdgeWeights>
 struct require_weights_for_edge_term {
   static_assert(has_weights_for_its_edge_term<Regularizer, EdgeWeights>,
-                "crispnas::spec: the regularizer has an edge term, but the edges have no weights. Take no_edge_weights out, or "
+                "crispnas::spec: the regularizer has an edge term, but the edges have no weights. Take "
+                "no_edge_weights out, or "
                 "take a regularizer without an edge term (no_regularizer).");
 };
 

@@ -1,20 +1,22 @@
-// Which kept sets are alive? A kept edge must start at a cell input or at a node that itself keeps an edge. Whether a budget
-// can be met, and which edges are in some feasible kept set, follows from the sets of living nodes alone: 2^nodes cases.
+// Which kept sets are alive? A kept edge must start at a cell input or at a node that itself keeps an edge.
+// Whether a budget can be met, and which edges are in some feasible kept set, follows from the sets of living
+// nodes alone: 2^nodes cases.
 #pragma once
 
 #include <bit>
+#include <crispnas/spec/cell.hpp>
+#include <crispnas/spec/edge.hpp>
+#include <crispnas/spec/edge_budget.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
-#include <crispnas/spec/cell.hpp>
-#include <crispnas/spec/edge_budget.hpp>
-#include <crispnas/spec/edge.hpp>
-
 namespace crispnas {
 
-/// The edges of `group` whose source and target live. `alive` has a bit for every living state, inputs included.
-constexpr std::uint64_t usable_edges(std::span<const edge> edges, const group_table& group, std::uint32_t alive) {
+/// The edges of `group` whose source and target live. `alive` has a bit for every living state, inputs
+/// included.
+constexpr std::uint64_t usable_edges(std::span<const edge> edges, const group_table& group,
+                                     std::uint32_t alive) {
   std::uint64_t usable = 0;
   for (std::size_t e = 0; e < edges.size(); ++e) {
     const bool lives = ((alive >> edges[e].from) & 1U) && ((alive >> edges[e].to) & 1U);
@@ -23,9 +25,10 @@ constexpr std::uint64_t usable_edges(std::span<const edge> edges, const group_ta
   return usable;
 }
 
-/// Whether exactly the nodes in `alive` can live: every group keeps its number of edges, all from living sources, and every
-/// living node of the group gets at least one of them.
-constexpr bool can_live(std::span<const edge> edges, std::span<const group_table> groups, std::uint32_t alive) {
+/// Whether exactly the nodes in `alive` can live: every group keeps its number of edges, all from living
+/// sources, and every living node of the group gets at least one of them.
+constexpr bool can_live(std::span<const edge> edges, std::span<const group_table> groups,
+                        std::uint32_t alive) {
   for (const group_table& group : groups) {
     const std::uint32_t living = group.nodes & alive;
     const std::uint64_t usable = usable_edges(edges, group, alive);
@@ -39,10 +42,11 @@ constexpr bool can_live(std::span<const edge> edges, std::span<const group_table
   return true;
 }
 
-/// Calls `f(alive)` for each set of living states that the budget can meet, in ascending order of the bit set.
+/// Calls `f(alive)` for each set of living states that the budget can meet, in ascending order of the bit
+/// set.
 template <class F>
-constexpr void for_each_living_set(std::span<const edge> edges, std::span<const group_table> groups, int inputs, int nodes,
-                                   cell_output output, F f) {
+constexpr void for_each_living_set(std::span<const edge> edges, std::span<const group_table> groups,
+                                   int inputs, int nodes, cell_output output, F f) {
   const std::uint32_t input_bits = (std::uint32_t{1} << inputs) - 1U;
   for (std::uint32_t set = 1; set < (std::uint32_t{1} << nodes); ++set) {
     if (output == cell_output::last && !((set >> (nodes - 1)) & 1U)) continue;
@@ -51,13 +55,15 @@ constexpr void for_each_living_set(std::span<const edge> edges, std::span<const 
   }
 }
 
-/// The edges that are in at least one feasible kept set; 0 when no set is feasible. The others need not exist.
-constexpr std::uint64_t possible_edges(std::span<const edge> edges, std::span<const group_table> groups, int inputs,
-                                       int nodes, cell_output output) {
+/// The edges that are in at least one feasible kept set; 0 when no set is feasible. The others need not
+/// exist.
+constexpr std::uint64_t possible_edges(std::span<const edge> edges, std::span<const group_table> groups,
+                                       int inputs, int nodes, cell_output output) {
   std::uint64_t possible = 0;
   for_each_living_set(edges, groups, inputs, nodes, output, [&](std::uint32_t alive) {
     for (const group_table& group : groups) {
-      // Any usable edge can be the one that its target needs, so all of them are possible (if any is kept at all).
+      // Any usable edge can be the one that its target needs, so all of them are possible (if any is kept at
+      // all).
       if (group.kept > 0) possible |= usable_edges(edges, group, alive);
     }
   });

@@ -6,8 +6,9 @@
 
 namespace crispnas {
 
-/// A type is an operation when it has a name: `static constexpr std::string_view name`. That is all the spec layer asks;
-/// a super-network also asks for `static std::shared_ptr<op_module> make(const op_context&)` of a user's own op (nn/op.hpp).
+/// A type is an operation when it has a name: `static constexpr std::string_view name`. That is all the spec
+/// layer asks; a super-network also asks for `static std::shared_ptr<op_module> make(const op_context&)` of a
+/// user's own op (nn/op.hpp).
 template <class T>
 concept operation = requires {
   { T::name } -> std::convertible_to<std::string_view>;
@@ -15,18 +16,42 @@ concept operation = requires {
 
 /// The operations of the DARTS and the NAS-Bench-201 space under their published names.
 namespace ops {
-struct none { static constexpr std::string_view name = "none"; };
-struct max_pool_3x3 { static constexpr std::string_view name = "max_pool_3x3"; };
-struct avg_pool_3x3 { static constexpr std::string_view name = "avg_pool_3x3"; };
-struct skip_connect { static constexpr std::string_view name = "skip_connect"; };
-struct sep_conv_3x3 { static constexpr std::string_view name = "sep_conv_3x3"; };
-struct sep_conv_5x5 { static constexpr std::string_view name = "sep_conv_5x5"; };
-struct sep_conv_7x7 { static constexpr std::string_view name = "sep_conv_7x7"; };
-struct dil_conv_3x3 { static constexpr std::string_view name = "dil_conv_3x3"; };
-struct dil_conv_5x5 { static constexpr std::string_view name = "dil_conv_5x5"; };
-struct conv_7x1_1x7 { static constexpr std::string_view name = "conv_7x1_1x7"; };
-struct nor_conv_1x1 { static constexpr std::string_view name = "nor_conv_1x1"; };
-struct nor_conv_3x3 { static constexpr std::string_view name = "nor_conv_3x3"; };
+struct none {
+  static constexpr std::string_view name = "none";
+};
+struct max_pool_3x3 {
+  static constexpr std::string_view name = "max_pool_3x3";
+};
+struct avg_pool_3x3 {
+  static constexpr std::string_view name = "avg_pool_3x3";
+};
+struct skip_connect {
+  static constexpr std::string_view name = "skip_connect";
+};
+struct sep_conv_3x3 {
+  static constexpr std::string_view name = "sep_conv_3x3";
+};
+struct sep_conv_5x5 {
+  static constexpr std::string_view name = "sep_conv_5x5";
+};
+struct sep_conv_7x7 {
+  static constexpr std::string_view name = "sep_conv_7x7";
+};
+struct dil_conv_3x3 {
+  static constexpr std::string_view name = "dil_conv_3x3";
+};
+struct dil_conv_5x5 {
+  static constexpr std::string_view name = "dil_conv_5x5";
+};
+struct conv_7x1_1x7 {
+  static constexpr std::string_view name = "conv_7x1_1x7";
+};
+struct nor_conv_1x1 {
+  static constexpr std::string_view name = "nor_conv_1x1";
+};
+struct nor_conv_3x3 {
+  static constexpr std::string_view name = "nor_conv_3x3";
+};
 }  // namespace ops
 
 }  // namespace crispnas

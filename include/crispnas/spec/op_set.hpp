@@ -1,12 +1,11 @@
-// Which operations compete on every edge? An op set: an ordered list of op tags. The order is the order of alpha's
-// columns, of ties and of published parameter names.
+// Which operations compete on every edge? An op set: an ordered list of op tags. The order is the order of
+// alpha's columns, of ties and of published parameter names.
 #pragma once
 
 #include <array>
+#include <crispnas/spec/op.hpp>
 #include <cstddef>
 #include <string_view>
-
-#include <crispnas/spec/op.hpp>
 
 namespace crispnas {
 
@@ -42,7 +41,8 @@ constexpr bool all_different(const std::array<std::string_view, N>& names) {
 }
 
 template <int Size>
-concept has_an_operation = Size > 0;
+concept has_an_operation = Size >
+0;
 
 }  // namespace detail
 
@@ -52,8 +52,10 @@ struct op_set {
   static constexpr int size = sizeof...(Ops);
   static constexpr std::array<std::string_view, sizeof...(Ops)> names{detail::name_of<Ops>()...};
 
-  static_assert(detail::has_an_operation<size>, "crispnas::op_set: the set is empty. Name at least one operation.");
-  static_assert(((sizeof(detail::require_operation<Ops>) > 0) && ...), "crispnas::op_set: see the note above.");
+  static_assert(detail::has_an_operation<size>,
+                "crispnas::op_set: the set is empty. Name at least one operation.");
+  static_assert(((sizeof(detail::require_operation<Ops>) > 0) && ...),
+                "crispnas::op_set: see the note above.");
   static_assert(detail::all_different(names),
                 "crispnas::op_set: an operation is named twice. Every operation has one column in alpha.");
 };
@@ -63,8 +65,9 @@ using darts_ops = op_set<ops::max_pool_3x3, ops::avg_pool_3x3, ops::skip_connect
                          ops::sep_conv_5x5, ops::dil_conv_3x3, ops::dil_conv_5x5>;
 
 /// The DARTS space as DARTS and PC-DARTS search it, with `none`.
-using darts_ops_with_none = op_set<ops::none, ops::max_pool_3x3, ops::avg_pool_3x3, ops::skip_connect,
-                                   ops::sep_conv_3x3, ops::sep_conv_5x5, ops::dil_conv_3x3, ops::dil_conv_5x5>;
+using darts_ops_with_none =
+    op_set<ops::none, ops::max_pool_3x3, ops::avg_pool_3x3, ops::skip_connect, ops::sep_conv_3x3,
+           ops::sep_conv_5x5, ops::dil_conv_3x3, ops::dil_conv_5x5>;
 
 /// The NAS-Bench-201 set in the order of its published code.
 using nas_bench_201_ops =

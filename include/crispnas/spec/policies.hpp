@@ -1,26 +1,29 @@
-// The small choices of a spec: share of channels, ops per edge, how beta becomes edge weights, what ranks edges at the cut.
+// The small choices of a spec: share of channels, ops per edge, how beta becomes edge weights, what ranks
+// edges at the cut.
 #pragma once
 
-#include <cstdint>
-
 #include <crispnas/spec/slot.hpp>
+#include <cstdint>
 
 namespace crispnas {
 
 namespace detail {
 template <int K>
-concept is_positive = K > 0;
-}
+concept is_positive = K >
+0;
+}  // namespace detail
 
 /// Ops see 1/K of the channels, the others pass by and are shuffled in (PC-DARTS). K = 1: all channels.
 template <int K>
 struct partial_channels {
   using slot = slots::channels;
   static constexpr int value = K;
-  static_assert(detail::is_positive<K>, "crispnas::partial_channels: K must be at least 1 (1 = all channels).");
+  static_assert(detail::is_positive<K>,
+                "crispnas::partial_channels: K must be at least 1 (1 = all channels).");
 };
 
-/// Keep K operations on every kept edge; the paper's 1 by default ("can freely generalize to multiple operations").
+/// Keep K operations on every kept edge; the paper's 1 by default ("can freely generalize to multiple
+/// operations").
 template <int K>
 struct op_budget {
   using slot = slots::op_budget;
@@ -71,7 +74,8 @@ struct softmax_times_in_degree {
   using slot = slots::edge_weights;
   static constexpr auto rule = edge_weight_rule::softmax_times_in_degree;
 };
-/// Times the number of edges to keep: a crisp super-network ends at weight 1 per kept edge, as the cut leaves it.
+/// Times the number of edges to keep: a crisp super-network ends at weight 1 per kept edge, as the cut leaves
+/// it.
 struct softmax_times_kept {
   using slot = slots::edge_weights;
   static constexpr auto rule = edge_weight_rule::softmax_times_kept;

@@ -1,9 +1,8 @@
-// What is added to the loss? A regularizer. This layer holds only its structure: which terms, which schedules (equation 7).
-// The terms are computed in loss/.
+// What is added to the loss? A regularizer. This layer holds only its structure: which terms, which schedules
+// (equation 7). The terms are computed in loss/.
 #pragma once
 
 #include <concepts>
-
 #include <crispnas/spec/schedule.hpp>
 #include <crispnas/spec/slot.hpp>
 
@@ -18,58 +17,88 @@ concept regularizer = requires {
 };
 
 /// Slots of da2s<>: the factor of the whole term, of the op entropy, and of the edge terms.
-template <schedule S>
+template <class S>
 struct lambda_c {
-  using lambda_c_schedule = S;
+  using schedule = S;
+  static_assert(sizeof(detail::require_schedule<S>) > 0, "crispnas::lambda_c: see the note.");
 };
-template <schedule S>
+template <class S>
 struct lambda_1 {
-  using lambda_1_schedule = S;
+  using schedule = S;
+  static_assert(sizeof(detail::require_schedule<S>) > 0, "crispnas::lambda_1: see the note.");
 };
-template <schedule S>
+template <class S>
 struct lambda_2 {
-  using lambda_2_schedule = S;
+  using schedule = S;
+  static_assert(sizeof(detail::require_schedule<S>) > 0, "crispnas::lambda_2: see the note.");
 };
 
 namespace detail {
 
-template <class... Factors>
-struct da2s_factors : Factors... {};
+template <template <class> class Factor, class T>
+inline constexpr bool is_factor = false;
+template <template <class> class Factor, class S>
+inline constexpr bool is_factor<Factor, Factor<S>> = true;
 
-template <class F, class Default>
-struct pick_lambda_c { using type = Default; };
-template <class F, class Default>
-  requires requires { typename F::lambda_c_schedule; }
-struct pick_lambda_c<F, Default> { using type = typename F::lambda_c_schedule; };
+template <template <class> class Factor, class Default, class... Factors>
+struct pick_factor {
+  using type = Default;
+};
+template <template <class> class Factor, class Default, class First, class... Rest>
+struct pick_factor<Factor, Default, First, Rest...> : pick_factor<Factor, Default, Rest...> {};
+template <template <class> class Factor, class Default, class S, class... Rest>
+struct pick_factor<Factor, Default, Factor<S>, Rest...> {
+  static_assert(sizeof(Factor<S>) > 0);
+  using type = S;
+};
 
-template <class F, class Default>
-struct pick_lambda_1 { using type = Default; };
-template <class F, class Default>
-  requires requires { typename F::lambda_1_schedule; }
-struct pick_lambda_1<F, Default> { using type = typename F::lambda_1_schedule; };
+template <class T>
+inline constexpr int factors_named = int(is_factor<lambda_c, T>) + int(is_factor<lambda_1, T>) +
+                                     int(is_factor<lambda_2, T>);
 
-template <class F, class Default>
-struct pick_lambda_2 { using type = Default; };
-template <class F, class Default>
-  requires requires { typename F::lambda_2_schedule; }
-struct pick_lambda_2<F, Default> { using type = typename F::lambda_2_schedule; };
+template <class T>
+concept is_a_factor_of_the_loss = factors_named<T>
+== 1;
+
+template <class T>
+struct require_factor {
+  static_assert(is_a_factor_of_the_loss<T>,
+                "crispnas::da2s: this type is no factor of the loss. Name lambda_c<S>, lambda_1<S> or "
+                "lambda_2<S>, each with a "
+                "schedule S.");
+};
+
+template <int TimesNamed>
+concept is_named_at_most_once = TimesNamed <= 1;
+
+template <int TimesNamed>
+struct require_one_factor {
+  static_assert(is_named_at_most_once<TimesNamed>,
+                "crispnas::da2s: a factor is named twice. Take one of them out.");
+};
 
 }  // namespace detail
 
-/// The paper's regularizer, equation 7: lambda_c (lambda_alpha L_O + lambda_beta L_E), lambda_alpha = lambda_1,
-/// lambda_beta = 4 lambda_2. Defaults are table 3's best: linear, delayed log, constant. Any of
+/// The paper's regularizer, equation 7: lambda_c (lambda_alpha L_O + lambda_beta L_E), lambda_alpha =
+/// lambda_1, lambda_beta = 4 lambda_2. Defaults are table 3's best: linear, delayed log, constant. Any of
 /// lambda_c<S>, lambda_1<S>, lambda_2<S> in any order replaces one.
 template <class... Factors>
 struct da2s {
   using slot = slots::regularizer;
-  using factors = detail::da2s_factors<Factors...>;
-  using c = typename detail::pick_lambda_c<factors, schedules::linear>::type;
-  using op = typename detail::pick_lambda_1<factors, schedules::delayed<schedules::logarithmic>>::type;
-  using edge = typename detail::pick_lambda_2<factors, schedules::constant>::type;
+  static_assert(((sizeof(detail::require_factor<Factors>) > 0) && ...), "crispnas::da2s: see the note.");
+  static_assert(
+      sizeof(detail::require_one_factor<(0 + ... + int(detail::is_factor<lambda_c, Factors>))>) > 0 &&
+      sizeof(detail::require_one_factor<(0 + ... + int(detail::is_factor<lambda_1, Factors>))>) > 0 &&
+      sizeof(detail::require_one_factor<(0 + ... + int(detail::is_factor<lambda_2, Factors>))>) > 0);
+  using c = typename detail::pick_factor<lambda_c, schedules::linear, Factors...>::type;
+  using op =
+      typename detail::pick_factor<lambda_1, schedules::delayed<schedules::logarithmic>, Factors...>::type;
+  using edge = typename detail::pick_factor<lambda_2, schedules::constant, Factors...>::type;
   static constexpr bool has_edge_term = true;
 };
 
-/// The regularizer of the authors' published code: its shifted log for the ops, 0.1 on the whole, 0.2 on the distance.
+/// The regularizer of the authors' published code: its shifted log for the ops, 0.1 on the whole, 0.2 on the
+/// distance.
 struct da2s_authors_code {
   using slot = slots::regularizer;
   using c = schedules::linear;

@@ -12,10 +12,18 @@
 #include <crispnas/nn/op.hpp>
 #include <crispnas/spec/spec.hpp>
 #include <crispnas/supernet/architecture.hpp>
+#include <crispnas/supernet/fused_cell.hpp>
 #include <crispnas/supernet/residual_block.hpp>
 #include <crispnas/supernet/search_cell.hpp>
 
 namespace crispnas {
+
+/// What computes the cells.
+enum class compute_path : std::uint8_t {
+  automatic,  ///< the fused kernels where they can: stacked cells on the CPU, ops that all have a fused form
+  stock,      ///< LibTorch's operations, one by one: any device, any op, the reference
+  fused,      ///< the fused kernels, or an error that says why not
+};
 
 /// Quantities of a super-network (structure is in the spec).
 struct supernet_options {
@@ -27,6 +35,7 @@ struct supernet_options {
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
   architecture_noise noise{};
+  compute_path path = compute_path::automatic;
 };
 
 /// Everything of a super-network that does not depend on its type.
@@ -39,7 +48,13 @@ class any_supernet : public torch::nn::Module {
     } else {
       build_residual(ops);
     }
+    if (uses_fused_path()) {
+      for (const auto& place : places_) fused_.emplace_back(place.cell, space_);
+    }
   }
+
+  /// Whether the cells run through the fused kernels.
+  bool is_fused() const { return !fused_.empty(); }
 
   /// x: [batch, image_channels, h, w] -> logits [batch, classes], with the soft weights of alpha and beta.
   at::Tensor forward(const at::Tensor& x) { return forward(x, architecture_.weights()); }
@@ -47,24 +62,10 @@ class any_supernet : public torch::nn::Module {
   /// The same with given weights, one entry per cell type: soft ones without a gradient, or those of a cut.
   at::Tensor forward(const at::Tensor& x, const network_weights& weights) {
     check_input(x);
-    at::Tensor previous = stem_->forward(x);
-    at::Tensor older = previous;
-    for (const auto& place : places_) {
-      at::Tensor next;
-      if (place.block) {
-        next = place.block->forward(previous);
-      } else {
-        const at::Tensor both[2] = {older, previous};
-        const std::span<const at::Tensor> inputs(both, 2);
-        const auto& cell = *place.cell;
-        next = place.cell->forward(cell.table().inputs == 1 ? inputs.subspan(1) : inputs,
-                                   weights[static_cast<std::size_t>(place.type)]);
-      }
-      older = previous;
-      previous = next;
-    }
-    if (last_) previous = last_->forward(previous);
-    const at::Tensor pooled = previous.mean({2, 3});  // [batch, channels]
+    const at::Tensor stem = stem_->forward(x);
+    at::Tensor features = fused_.empty() ? stock_cells(stem, weights) : fused_cells(stem, weights);
+    if (last_) features = last_->forward(features);
+    const at::Tensor pooled = features.mean({2, 3});  // [batch, channels]
     return at::linear(pooled, classifier_weight_, classifier_bias_);
   }
 
@@ -83,7 +84,7 @@ class any_supernet : public torch::nn::Module {
 
   /// Whether training passes move the running statistics of batch norm.
   void update_statistics(bool on) {
-    for (const auto& module : modules()) {
+    for (const auto& module : modules(false)) {  // without itself: it need not live in a shared_ptr
       if (auto* norm = dynamic_cast<nn::batch_norm*>(module.get())) norm->update_statistics(on);
     }
   }
@@ -102,6 +103,51 @@ class any_supernet : public torch::nn::Module {
     std::shared_ptr<residual_block> block;
     int type = 0;
   };
+
+  at::Tensor stock_cells(const at::Tensor& stem, const network_weights& weights) {
+    at::Tensor previous = stem;
+    at::Tensor older = stem;
+    for (const auto& place : places_) {
+      at::Tensor next;
+      if (place.block) {
+        next = place.block->forward(previous);
+      } else {
+        const at::Tensor both[2] = {older, previous};
+        const std::span<const at::Tensor> inputs(both, 2);
+        next = place.cell->forward(place.cell->table().inputs == 1 ? inputs.subspan(1) : inputs,
+                                   weights[static_cast<std::size_t>(place.type)]);
+      }
+      older = previous;
+      previous = next;
+    }
+    return previous;
+  }
+
+  at::Tensor fused_cells(const at::Tensor& stem, const network_weights& weights) {
+    const std::int64_t batch = stem.size(0);
+    fused_cell::state previous{kernels::to_blocked(stem)};
+    fused_cell::state older = previous;
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      const fused_cell::state both[2] = {older, previous};
+      const std::span<const fused_cell::state> inputs(both, 2);
+      auto next = fused_[i].forward(places_[i].cell->table().inputs == 1 ? inputs.subspan(1) : inputs,
+                                    weights[static_cast<std::size_t>(places_[i].type)], batch);
+      older = std::move(previous);
+      previous = std::move(next);
+    }
+    return kernels::from_blocked(previous, batch);
+  }
+
+  bool uses_fused_path() const {
+    if (options_.path == compute_path::stock) return false;
+    const bool can = has_fused_form(space_) && options_.device.is_cpu() &&
+                     (options_.dtype == at::kFloat || options_.dtype == at::kDouble);
+    if (!can && options_.path == compute_path::fused) {
+      throw error("crispnas::supernet: the fused kernels need stacked cells on the CPU, float32 or float64, and ops that all have a "
+                  "fused form. Take compute_path::automatic or stock.");
+    }
+    return can;
+  }
 
   static nn::init_context checked_init(const space_table& space, const supernet_options& o) {
     const auto fail = [](const std::string& what) { throw error("crispnas::supernet: " + what); };
@@ -208,6 +254,7 @@ class any_supernet : public torch::nn::Module {
   std::shared_ptr<nn::sequence> stem_;
   std::shared_ptr<torch::nn::Module> cells_;
   std::vector<place_in_network> places_;
+  std::vector<fused_cell> fused_;  ///< one per place, where the fused kernels compute
   std::shared_ptr<nn::sequence> last_;
   at::Tensor classifier_weight_;
   at::Tensor classifier_bias_;

@@ -2,6 +2,7 @@
 // node can die, the shares of its outgoing edges fall with the mass that enters it.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -83,7 +84,12 @@ inline at::Tensor edge_shares(const space_table& space, const cell_table& cell, 
   at::Tensor log_mass = at::zeros_like(b);  // of each edge's source; the cell's inputs have mass 1
   at::Tensor shares = at::zeros_like(b);    // [edges]
 
-  for (const group_table& group : cell.groups) {
+  // Sources before targets, in whatever order the budget names its groups.
+  std::vector<group_table> groups(cell.groups.begin(), cell.groups.end());
+  std::sort(groups.begin(), groups.end(), [](const group_table& first, const group_table& second) {
+    return std::countr_zero(first.nodes) < std::countr_zero(second.nodes);
+  });
+  for (const group_table& group : groups) {
     const std::uint64_t members = group.edges & cell.present;
     if (members == 0 || group.kept == 0) continue;
     const at::Tensor outside = 1.0 - detail::edge_mask(members, edges, b);

@@ -1,0 +1,94 @@
+// How long does one bilevel step take, and how much memory? One JSON line: seconds (median and minimum) and peak memory above the
+// idle process, for the DARTS space on random images.
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <ATen/Parallel.h>
+#include <algorithm>
+#include <chrono>
+#include <crispnas/crispnas.hpp>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "support/cli.hpp"
+#include "support/methods.hpp"
+
+namespace {
+
+namespace cn = crispnas;
+
+struct bench_options {
+  int threads = 1;
+  std::int64_t batch = 64;
+  int channels = 16;
+  int cells = 8;
+  int size = 32;
+  int steps = 5;
+  std::string partial = "4";
+  std::string path = "fused";
+  std::string method = "pc_darts";
+};
+
+/// Peak resident memory of this process so far, in MiB.
+double peak_mib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return double(usage.ru_maxrss) / 1024.0;
+}
+
+void run(const bench_options& o) {
+  at::set_num_threads(o.threads);
+  const auto method = support::darts_method(o.method, 8, std::stoi(o.partial));
+  const auto path = o.path == "fused" ? cn::compute_path::fused : cn::compute_path::stock;
+  const double idle = peak_mib();
+  cn::any_supernet net(method.configuration.space, method.configuration.ops,
+                       {.channels = o.channels, .cells = o.cells, .path = path});
+  cn::sgd weights(net.weights(), {});
+  cn::adam alpha(net.arch().alphas(), {});
+  cn::adam beta(net.arch().betas(), {});
+  const cn::labelled_batch batch{at::randn({o.batch, 3, o.size, o.size}), at::randint(10, {o.batch}, at::kLong)};
+  const bool has_beta = net.space().has_edge_weights();
+  std::vector<double> seconds;
+  for (int step = 0; step < o.steps + 1; ++step) {
+    const auto started = std::chrono::steady_clock::now();
+    const auto result = cn::bilevel_step(net, {method.configuration.regularizer, 1, 50, method.strength},
+                                         {weights, alpha, beta, 5.0, true, has_beta}, batch, batch);
+    result.weight_loss.item<double>();
+    const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    if (step > 0) seconds.push_back(took);  // the first one allocates
+  }
+  std::sort(seconds.begin(), seconds.end());
+  const nlohmann::json line{{"path", o.path},
+                            {"method", o.method},
+                            {"threads", o.threads},
+                            {"batch", o.batch},
+                            {"channels", o.channels},
+                            {"cells", o.cells},
+                            {"k", std::stoi(o.partial)},
+                            {"image", o.size},
+                            {"median_s", seconds[seconds.size() / 2]},
+                            {"minimum_s", seconds.front()},
+                            {"peak_mib_above_idle", peak_mib() - idle}};
+  fmt::print("{}\n", line.dump());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  bench_options o;
+  CLI::App app{"Times one bilevel step of the super-network on random images."};
+  app.option_defaults()->always_capture_default();
+  app.add_option("--threads", o.threads, "CPU threads")->check(CLI::Range(1, 1024));
+  app.add_option("--batch", o.batch, "images in a batch")->check(CLI::Range(2, 65536));
+  app.add_option("--channels", o.channels, "channels C of the first cell");
+  app.add_option("--cells", o.cells, "cells")->check(CLI::Range(1, 100));
+  app.add_option("--size", o.size, "height and width of the images")->check(CLI::Range(4, 1024));
+  app.add_option("--steps", o.steps, "steps that are timed")->check(CLI::Range(1, 10000));
+  app.add_option("--k", o.partial, "ops see 1/K of the channels")->check(support::one_of(support::partial_names));
+  app.add_option("--path", o.path, "kernels of this library, or LibTorch's operations")->check(support::one_of({"fused", "stock"}));
+  app.add_option("--method", o.method, "what is searched by")->check(support::one_of(support::method_names));
+  if (const auto code = support::parse_command_line(app, argc, argv)) return *code;
+  return support::guarded("bench_step", [&] { run(o); });
+}

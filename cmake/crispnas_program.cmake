@@ -1,0 +1,17 @@
+# What is private to the project's own programs (examples, tests, benchmarks): warnings, and code for this
+# machine. None of it reaches a user of the library.
+include(CheckCXXCompilerFlag)
+set(CRISPNAS_WARNINGS -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+set(CRISPNAS_PROGRAM_OPTIONS ${CRISPNAS_WARNINGS})
+if(CRISPNAS_NATIVE)
+  check_cxx_compiler_flag(-march=native CRISPNAS_HAS_MARCH_NATIVE)
+  if(CRISPNAS_HAS_MARCH_NATIVE)
+    list(APPEND CRISPNAS_PROGRAM_OPTIONS -march=native)
+  endif()
+endif()
+
+# crispnas_program(target): the settings above for one target.
+function(crispnas_program target)
+  target_compile_options(${target} PRIVATE ${CRISPNAS_PROGRAM_OPTIONS})
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+endfunction()

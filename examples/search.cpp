@@ -1,0 +1,148 @@
+// Searches a cell and measures what its cut costs. Space, K, budget and method are compiled in and chosen by name; quantities are
+// flags. Leaves genotype, metrics, pictures and a summary in a folder.
+#include <fmt/format.h>
+
+#include <crispnas/crispnas.hpp>
+#include <crispnas/format.hpp>
+#include <filesystem>
+#include <string>
+
+#include "support/cli.hpp"
+#include "support/datasets.hpp"
+#include "support/experiment.hpp"
+#include "support/output.hpp"
+#include "support/progress.hpp"
+
+namespace {
+
+namespace cn = crispnas;
+
+struct search_flags {
+  std::string method = "da2s";
+  std::string space = "darts";
+  std::string budget = "8";
+  std::string partial = "4";
+  std::string dataset = "fashion-mnist";
+  std::string data;
+  std::string out = "crispnas-search";
+  std::string device = "cpu";
+  std::int64_t images = 0;
+  std::int64_t held_out = 0;
+  std::uint64_t seed = 0;
+  int threads = 0;
+  bool quiet = false;
+  support::scale scale{.channels = 16, .cells = 8, .epochs = 50, .weight_rate = 0.025, .reestimate = true, .strength = 1.0};
+};
+
+support::image_splits load(const search_flags& flags) {
+  if (flags.dataset == "cifar-10") {
+    if (flags.data.empty()) throw support::usage_error("--data is needed with cifar-10: the folder of data_batch_1.bin.");
+    return support::load_cifar10(flags.data);
+  }
+  return support::load_fashion_mnist(flags.data.empty() ? support::fashion_mnist_folder : flags.data.c_str());
+}
+
+cn::labelled_images first(const cn::labelled_images& all, std::int64_t wanted) {
+  return wanted == 0 || wanted >= all.size() ? all : all.head(wanted);
+}
+
+void run(search_flags flags) {
+  support::check_output_folder(flags.out);
+  support::scale& s = flags.scale;
+  s.device = support::parse_device(flags.device);
+  if (flags.threads > 0) at::set_num_threads(flags.threads);
+  const bool darts_space = flags.space == "darts";
+  const int kept = darts_space ? std::stoi(flags.budget) : 6;
+  s.partial = darts_space ? std::stoi(flags.partial) : 1;
+  const auto data = load(flags);
+  const auto train = first(data.train, flags.images);
+  const auto held_out = first(data.held_out, flags.held_out);
+  const auto method = darts_space ? support::darts_method(flags.method, kept, s.partial)
+                                  : support::nas_bench_201_method(flags.method);
+  const auto options = support::search_options_of(s, train.size(), method.strength * s.strength, flags.seed);
+
+  fmt::print("{} on {}, {} space, {} of {} edges, seed {}\n{}\n", flags.method, flags.dataset, flags.space, kept,
+             darts_space ? 14 : 6, flags.seed, support::scale_text(s, train.size(), held_out.size()));
+  fmt::print("weights: SGD {} to {} (cosine); alpha, beta: Adam {:.6f}; regularizer x {}\n", options.weight_rate,
+             options.last_weight_rate, options.alpha_rate, options.strength);
+  std::fflush(stdout);
+
+  const std::int64_t steps = train.size() / 2 / s.batch_size;  // of an epoch
+  support::progress bar("searching", s.epochs * steps, flags.quiet);
+  const auto result = support::run_search(
+      method, kept, {}, s, train, held_out, flags.seed, [&](const cn::step_progress&) { bar.advance(); },
+      [&](const support::epoch_record& e) {
+        bar.update(e.report.epoch * steps, fmt::format("cut {:.1f} -> {:.1f} %", e.before, e.after));
+      });
+  bar.finish();
+
+  const std::filesystem::path out = flags.out;
+  const cn::genotype& found = result.genotypes.front();
+  const auto& gap = result.gaps.front();
+  const auto title = fmt::format("{}, {} of {} edges", flags.method, kept, darts_space ? 14 : 6);
+  support::write_file(out / "genotype.txt", cn::to_text(found) + "\n");
+  support::write_file(out / "metrics.csv", support::metrics_csv(result));
+  support::write_file(out / "accuracy.svg", support::accuracy_chart(result, title));
+  support::write_file(out / "normal.svg", cn::to_svg(found.normal));
+  support::write_file(out / "normal.dot", cn::to_dot(found.normal));
+  if (found.has_reduction) {
+    support::write_file(out / "reduction.svg", cn::to_svg(found.reduction));
+    support::write_file(out / "reduction.dot", cn::to_dot(found.reduction));
+  }
+  int changed = 0;
+  for (const auto& cell : result.cuts.front()) changed += cell.kept.changed_by_feasibility() ? 1 : 0;
+  const nlohmann::json summary{{"method", flags.method},
+                               {"space", flags.space},
+                               {"kept_edges", kept},
+                               {"dataset", flags.dataset},
+                               {"seed", flags.seed},
+                               {"device", flags.device},
+                               {"scale", support::scale_json(s, train.size(), held_out.size())},
+                               {"arch_rate", options.alpha_rate},
+                               {"genotype", cn::to_text(found)},
+                               {"gap", support::gap_json(gap)},
+                               {"cells_changed_by_feasibility", changed},
+                               {"seconds", result.seconds}};
+  support::write_file(out / "summary.json", summary.dump(2) + "\n");
+
+  fmt::print("\n{}\n", found);
+  if (changed > 0) fmt::print("feasibility changed the strongest edges of {} cell(s)\n", changed);
+  fmt::print("held-out accuracy before -> after the cut: {}\n", gap);
+  fmt::print("{:.1f} s of search; genotype, metrics, pictures: {}\n", result.seconds,
+             std::filesystem::absolute(out).lexically_normal().string());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  search_flags flags;
+  support::scale& s = flags.scale;
+  CLI::App app{"Searches a cell and measures what its cut costs."};
+  app.option_defaults()->always_capture_default();
+  app.add_option("--method", flags.method, "what is searched by")->check(support::one_of(support::method_names));
+  app.add_option("--space", flags.space, "search space")->check(support::one_of(support::space_names));
+  app.add_option("--budget", flags.budget, "edges to keep of 14 (darts space)")->check(support::one_of(support::budget_names));
+  app.add_option("--k", flags.partial, "ops see 1/K of the channels (darts space)")
+      ->check(support::one_of(support::partial_names));
+  app.add_option("--dataset", flags.dataset, "images")->check(support::one_of({"fashion-mnist", "cifar-10"}));
+  app.add_option("--data", flags.data, "folder of the images");
+  app.add_option("--images", flags.images, "training images, both halves together; 0: all")->check(CLI::NonNegativeNumber);
+  app.add_option("--held-out", flags.held_out, "held-out images; 0: all")->check(CLI::NonNegativeNumber);
+  app.add_option("--out", flags.out, "folder for the results");
+  app.add_option("--device", flags.device, "cpu, cuda or cuda:N");
+  app.add_option("--threads", flags.threads, "CPU threads; 0: as LibTorch chooses")->check(CLI::Range(0, 1024));
+  app.add_option("--seed", flags.seed, "of initial values, shuffles and augmentation");
+  app.add_option("--channels", s.channels, "channels C of the first cell");
+  app.add_option("--cells", s.cells, "cells (nas_bench_201: of each stage)");
+  app.add_option("--epochs", s.epochs, "epochs");
+  app.add_option("--batch", s.batch_size, "images in a batch");
+  app.add_option("--weight-rate", s.weight_rate, "initial rate of the weights");
+  app.add_option("--last-weight-rate", s.last_weight_rate, "rate of the weights at the end of the cosine");
+  app.add_option("--arch-rate", s.arch_rate, "rate of alpha and beta; 0: so that a logit can travel as far as in the paper");
+  app.add_option("--strength", s.strength, "factor on the regularizer");
+  app.add_option("--crop-padding", s.augment.crop_padding, "random crop out of this much padding");
+  app.add_option("--cutout", s.augment.cutout, "side of the square that is blanked; 0: none");
+  app.add_flag("--quiet", flags.quiet, "no progress");
+  if (const auto code = support::parse_command_line(app, argc, argv)) return *code;
+  return support::guarded("search", [&] { run(flags); });
+}

@@ -1,0 +1,83 @@
+// Where does the memory of large intermediate tensors come from? From blocks that are kept and used again, so that a search
+// asks the system for memory in its first steps only; on Linux in huge pages, which the many streams of the kernels need.
+#pragma once
+
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <new>
+
+#include <ATen/Functions.h>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace crispnas::kernels {
+
+/// Memory for tensors, reused. One for the process; safe to use from several threads.
+class workspace {
+ public:
+  static workspace& of_process() {
+    static auto* shared = new workspace;  // never destroyed: tensors may outlive static objects
+    return *shared;
+  }
+
+  /// A tensor that is not initialized and gives its memory back here.
+  at::Tensor take(at::IntArrayRef sizes, const at::TensorOptions& options) {
+    std::size_t bytes = options.dtype().itemsize();
+    for (const auto size : sizes) bytes *= static_cast<std::size_t>(size);
+    if (bytes < smallest) return at::empty(sizes, options);
+    const std::size_t size = (bytes + unit - 1) / unit * unit;
+    void* memory = find(size);
+    return at::from_blob(memory, sizes, [this](void* p) { give_back(p); }, options);
+  }
+
+  /// Returns what no tensor uses to the system.
+  void release() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [size, memory] : unused_) {
+      sizes_.erase(memory);
+      std::free(memory);
+    }
+    unused_.clear();
+  }
+
+ private:
+  static constexpr std::size_t smallest = std::size_t{1} << 18;
+  static constexpr std::size_t unit = std::size_t{1} << 18;
+  static constexpr std::size_t huge_page = std::size_t{1} << 21;
+
+  void* find(std::size_t size) {
+    const std::lock_guard lock(mutex_);
+    const auto fit = unused_.lower_bound(size);
+    if (fit != unused_.end() && fit->first <= size + size / 4) {
+      void* memory = fit->second;
+      unused_.erase(fit);
+      return memory;
+    }
+    const std::size_t alignment = size >= huge_page ? huge_page : 4096;
+    const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
+    void* memory = std::aligned_alloc(alignment, rounded);
+    if (memory == nullptr) throw std::bad_alloc();
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    if (alignment == huge_page) madvise(memory, rounded, MADV_HUGEPAGE);
+#endif
+    sizes_[memory] = size;
+    return memory;
+  }
+
+  void give_back(void* memory) {
+    const std::lock_guard lock(mutex_);
+    unused_.emplace(sizes_.at(memory), memory);
+  }
+
+  std::mutex mutex_;
+  std::multimap<std::size_t, void*> unused_;
+  std::map<void*, std::size_t> sizes_;
+};
+
+/// A tensor like t from the workspace.
+inline at::Tensor workspace_like(const at::Tensor& t) { return workspace::of_process().take(t.sizes(), t.options()); }
+
+}  // namespace crispnas::kernels

@@ -1,0 +1,8 @@
+// error: crispnas::schedules: this type is no schedule\.
+#include <crispnas/spec.hpp>
+namespace cn = crispnas;
+
+struct ramp {
+  static double value(int epoch) { return epoch; }
+};
+struct mine : cn::spec<cn::darts_cell, cn::da2s<cn::lambda_1<ramp>>> {};

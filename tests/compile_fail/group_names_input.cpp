@@ -1,0 +1,6 @@
+// error: crispnas::edge_budget: every node belongs to exactly one group\.
+#include <crispnas/spec.hpp>
+namespace cn = crispnas;
+
+struct mine : cn::spec<cn::darts_cell,
+                       cn::edge_budget<cn::keep<1, cn::nodes<1, 2, 3>>, cn::keep<1, cn::nodes<4, 5>>>> {};

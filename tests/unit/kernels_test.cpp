@@ -1,0 +1,462 @@
+// Fused kernels against the same operations composed of stock ones, in double precision: outputs, every gradient, running
+// statistics; then float32 against the double-precision reference.
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include <torch/types.h>
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <crispnas/kernels/kernels.hpp>
+
+#include "doctest.hpp"
+
+namespace {
+
+namespace kernels = crispnas::kernels;
+using at::Tensor;
+using kernels::op_kind;
+
+constexpr double double_tolerance = 1e-9;  // relative to the largest element
+constexpr double float_tolerance = 1e-4;
+
+/// Largest error of a, relative to the largest element of b (or `least`, if that is larger).
+double difference(const Tensor& a, const Tensor& b, double least = 0) {
+  const double size = std::max({b.abs().max().item<double>(), least, 1e-30});
+  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>() / size;
+}
+
+/// Numbers that do not depend on the tests before.
+struct numbers {
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(7);
+  Tensor normal(at::IntArrayRef shape, double scale = 1) { return at::randn(shape, generator, at::kDouble) * scale; }
+};
+
+const std::vector<op_kind> all_ops{op_kind::none,         op_kind::max_pool_3x3, op_kind::avg_pool_3x3, op_kind::skip_connect,
+                                   op_kind::sep_conv_3x3, op_kind::sep_conv_5x5, op_kind::sep_conv_7x7, op_kind::dil_conv_3x3,
+                                   op_kind::dil_conv_5x5, op_kind::nor_conv_1x1};
+
+int kernel_of(op_kind kind) {
+  switch (kind) {
+    case op_kind::sep_conv_3x3:
+    case op_kind::dil_conv_3x3: return 3;
+    case op_kind::sep_conv_5x5:
+    case op_kind::dil_conv_5x5: return 5;
+    case op_kind::sep_conv_7x7: return 7;
+    default: return 1;
+  }
+}
+
+kernels::norm_state new_norm(numbers& draw, std::int64_t channels) {
+  return {draw.normal({channels}, 0.1), draw.normal({channels}).abs() + 0.5};
+}
+
+kernels::op_params new_op(numbers& draw, op_kind kind, std::int64_t c, std::int64_t stride, bool bare_pools = false) {
+  kernels::op_params op{kind, {}, {}, true};
+  const int k = kernel_of(kind);
+  const auto half = [&] {
+    op.weights.push_back(draw.normal({c, 1, k, k}, 0.3));
+    op.weights.push_back(draw.normal({c, c, 1, 1}, 0.5));
+    op.norms.push_back(new_norm(draw, c));
+  };
+  switch (kind) {
+    case op_kind::none: break;
+    case op_kind::max_pool_3x3:
+    case op_kind::avg_pool_3x3:
+      if (!bare_pools) op.norms.push_back(new_norm(draw, c));
+      break;
+    case op_kind::skip_connect:
+      if (stride == 2) {
+        op.weights = {draw.normal({c / 2, c, 1, 1}, 0.5), draw.normal({c - c / 2, c, 1, 1}, 0.5)};
+        op.norms.push_back(new_norm(draw, c));
+      }
+      break;
+    case op_kind::sep_conv_3x3:
+    case op_kind::sep_conv_5x5:
+    case op_kind::sep_conv_7x7: half(); [[fallthrough]];
+    case op_kind::dil_conv_3x3:
+    case op_kind::dil_conv_5x5: half(); break;
+    case op_kind::nor_conv_1x1:
+      op.weights = {draw.normal({c, c, 1, 1}, 0.5), draw.normal({c})};
+      op.norms.push_back(new_norm(draw, c));
+      break;
+  }
+  return op;
+}
+
+/// Everything a call reads, with its own leaves: `to` copies it into another type.
+struct problem {
+  Tensor x, op_weights, edge_weights;
+  std::vector<kernels::mixed_edge> edges;
+  kernels::state_shape shape;
+  kernels::norm_mode mode;
+
+  problem to(at::ScalarType type) const {
+    problem copy = *this;
+    const auto leaf = [&](const Tensor& t) { return t.detach().to(type).clone().requires_grad_(); };
+    copy.x = leaf(x);
+    copy.op_weights = leaf(op_weights);
+    copy.edge_weights = leaf(edge_weights);
+    for (auto& edge : copy.edges) {
+      for (auto& op : edge.ops) {
+        for (auto& w : op.weights) w = leaf(w);
+        for (auto& norm : op.norms) norm = {norm.mean.to(type).clone(), norm.variance.to(type).clone()};
+      }
+    }
+    return copy;
+  }
+  std::vector<Tensor> leaves() const {
+    std::vector<Tensor> all{x, op_weights, edge_weights};
+    for (const auto& w : kernels::flat_weights(edges)) all.push_back(w);
+    return all;
+  }
+  std::vector<Tensor> statistics() const {
+    std::vector<Tensor> all;
+    for (const auto& edge : edges) {
+      for (const auto& op : edge.ops) {
+        for (const auto& norm : op.norms) {
+          all.push_back(norm.mean);
+          all.push_back(norm.variance);
+        }
+      }
+    }
+    return all;
+  }
+};
+
+Tensor stock_norm(const Tensor& x, const kernels::norm_state& norm, kernels::norm_mode mode) {
+  const bool keep = !mode.training || mode.update;
+  return at::batch_norm(x, {}, {}, keep ? norm.mean : Tensor(), keep ? norm.variance : Tensor(), mode.training, 0.1, 1e-5,
+                        false);
+}
+
+Tensor stock_op(const Tensor& x, const kernels::op_params& op, std::int64_t stride, kernels::norm_mode mode) {
+  const auto c = x.size(1);
+  const int k = kernel_of(op.kind);
+  const auto half = [&](const Tensor& in, std::size_t i, std::int64_t s, std::int64_t dilation) {
+    const auto pad = dilation * (k - 1) / 2;
+    const Tensor u = at::conv2d(in.relu(), op.weights[2 * i], {}, at::IntArrayRef{s, s}, at::IntArrayRef{pad, pad},
+                                at::IntArrayRef{dilation, dilation}, c);
+    return stock_norm(at::conv2d(u, op.weights[2 * i + 1]), op.norms[i], mode);
+  };
+  switch (op.kind) {
+    case op_kind::none: return x.slice(2, 0, {}, stride).slice(3, 0, {}, stride) * 0.0;
+    case op_kind::max_pool_3x3: {
+      const Tensor y = at::max_pool2d(x, {3, 3}, {stride, stride}, {1, 1});
+      return op.norms.empty() ? y : stock_norm(y, op.norms[0], mode);
+    }
+    case op_kind::avg_pool_3x3: {
+      const Tensor y = at::avg_pool2d(x, {3, 3}, {stride, stride}, {1, 1}, false, false);
+      return op.norms.empty() ? y : stock_norm(y, op.norms[0], mode);
+    }
+    case op_kind::skip_connect: {
+      if (stride == 1) return x;
+      const Tensor r = x.relu();
+      return stock_norm(at::cat({at::conv2d(r, op.weights[0], {}, at::IntArrayRef{2, 2}),
+                                 at::conv2d(r.slice(2, 1).slice(3, 1), op.weights[1], {}, at::IntArrayRef{2, 2})},
+                                1),
+                        op.norms[0], mode);
+    }
+    case op_kind::sep_conv_3x3:
+    case op_kind::sep_conv_5x5:
+    case op_kind::sep_conv_7x7: return half(half(x, 0, stride, 1), 1, 1, 1);
+    case op_kind::dil_conv_3x3:
+    case op_kind::dil_conv_5x5: return half(x, 0, stride, 2);
+    case op_kind::nor_conv_1x1:
+      return stock_norm(at::conv2d(x.relu(), op.weights[0], op.weights[1], at::IntArrayRef{stride, stride}), op.norms[0], mode);
+  }
+  return x;
+}
+
+/// The mixed operation as the papers write it.
+Tensor stock_edge(const Tensor& x, const kernels::mixed_edge& edge, const Tensor& op_weights, kernels::state_shape shape,
+                  kernels::norm_mode mode) {
+  const auto k = shape.partial;
+  const auto seen = x.size(1) / k;
+  const Tensor in = x.slice(1, 0, seen);
+  Tensor mixed = stock_op(in, {}, shape.stride, mode);
+  for (std::size_t o = 0; o < edge.ops.size(); ++o) {
+    if (!edge.ops[o].used) continue;
+    mixed = mixed + stock_op(in, edge.ops[o], shape.stride, mode) * op_weights[static_cast<std::int64_t>(o)];
+  }
+  if (k == 1) return mixed;
+  Tensor bypass = x.slice(1, seen);
+  if (shape.stride == 2) bypass = at::max_pool2d(bypass, {2, 2}, {2, 2});
+  const Tensor all = at::cat({mixed, bypass}, 1);
+  return all.view({all.size(0), k, seen, all.size(2), all.size(3)}).transpose(1, 2).reshape(all.sizes());
+}
+
+std::vector<Tensor> stock(const problem& p, std::vector<Tensor> nodes) {
+  for (std::size_t e = 0; e < p.edges.size(); ++e) {
+    const auto row = static_cast<std::int64_t>(e);
+    const Tensor y = stock_edge(p.x, p.edges[e], p.op_weights[row], p.shape, p.mode) * p.edge_weights[row];
+    Tensor& node = nodes[static_cast<std::size_t>(p.edges[e].target)];
+    node = node.defined() ? node + y : y;
+  }
+  return nodes;
+}
+
+std::vector<Tensor> fused(const problem& p, std::vector<Tensor> nodes) {
+  for (auto& node : nodes) node = node.defined() ? kernels::to_blocked(node) : node;
+  auto out = kernels::mixed_state(kernels::to_blocked(p.x), p.op_weights, p.edge_weights, p.edges, nodes, p.shape, p.mode);
+  for (auto& node : out) node = node.defined() ? kernels::from_blocked(node, p.shape.batch) : node;
+  return out;
+}
+
+/// Gradients of a fixed random functional of the nodes.
+std::vector<Tensor> gradients(const std::vector<Tensor>& nodes, const std::vector<Tensor>& leaves) {
+  numbers draw;
+  std::vector<Tensor> outputs, weights;
+  for (const auto& node : nodes) {
+    if (!node.defined()) continue;
+    outputs.push_back(node);
+    weights.push_back(draw.normal(node.sizes()).to(node.scalar_type()));
+  }
+  return torch::autograd::grad(outputs, leaves, weights, std::nullopt, false, true);
+}
+
+void compare(const problem& exact, at::ScalarType type, double tolerance, bool started = false) {
+  problem reference = exact.to(at::kDouble);
+  problem ours = exact.to(type);
+  numbers draw;
+  std::vector<Tensor> nodes(3), our_nodes(3);
+  if (started) {
+    const auto h = (exact.x.size(2) + exact.shape.stride - 1) / exact.shape.stride;
+    const auto w = (exact.x.size(3) + exact.shape.stride - 1) / exact.shape.stride;
+    nodes[0] = draw.normal({exact.x.size(0), exact.x.size(1), h, w}).requires_grad_();
+    our_nodes[0] = nodes[0].detach().to(type).clone().requires_grad_();
+  }
+  auto expected = stock(reference, nodes);
+  auto got = fused(ours, our_nodes);
+  for (std::size_t i = 0; i < 3; ++i) {
+    REQUIRE(expected[i].defined() == got[i].defined());
+    if (expected[i].defined()) CHECK(difference(got[i], expected[i]) < tolerance);
+  }
+  auto leaves = reference.leaves();
+  auto our_leaves = ours.leaves();
+  if (started) {
+    leaves.push_back(nodes[0]);
+    our_leaves.push_back(our_nodes[0]);
+  }
+  const auto expected_gradients = gradients(expected, leaves);
+  const auto got_gradients = gradients(got, our_leaves);
+  // A weight before batch statistics can have a gradient that cancels almost to nothing: rounding errors are relative to what
+  // cancels, so the scale is at least a thousandth of the largest gradient.
+  double largest = 0;
+  for (const auto& g : expected_gradients) {
+    if (g.defined()) largest = std::max(largest, g.abs().max().item<double>());
+  }
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    INFO("gradient ", i);
+    if (!expected_gradients[i].defined()) continue;
+    REQUIRE(got_gradients[i].defined());
+    CHECK(difference(got_gradients[i], expected_gradients[i], 1e-3 * largest) < tolerance);
+  }
+  const auto expected_statistics = reference.statistics();
+  const auto got_statistics = ours.statistics();
+  for (std::size_t i = 0; i < expected_statistics.size(); ++i) {
+    INFO("statistic ", i);
+    CHECK(difference(got_statistics[i], expected_statistics[i]) < tolerance);
+  }
+}
+
+problem make_problem(numbers& draw, const std::vector<op_kind>& ops, std::int64_t batch, std::int64_t channels, std::int64_t h,
+                     std::int64_t w, std::int64_t stride, std::int64_t partial, bool training,
+                     const std::vector<std::int64_t>& targets = {0}) {
+  problem p;
+  p.x = draw.normal({batch, channels, h, w});
+  p.shape = {batch, partial, stride};
+  p.mode = {training, true};
+  for (const auto target : targets) {
+    kernels::mixed_edge edge{target, {}};
+    for (const auto kind : ops) edge.ops.push_back(new_op(draw, kind, channels / partial, stride));
+    p.edges.push_back(edge);
+  }
+  const auto edges = static_cast<std::int64_t>(targets.size());
+  p.op_weights = at::softmax(draw.normal({edges, static_cast<std::int64_t>(ops.size())}), 1);
+  p.edge_weights = at::softmax(draw.normal({edges}), 0);
+  return p;
+}
+
+}  // namespace
+
+TEST_CASE("one op of one edge is the stock composition") {
+  numbers draw;
+  for (const auto kind : all_ops) {
+    for (const std::int64_t stride : {1, 2}) {
+      for (const std::int64_t partial : {1, 4}) {
+        for (const bool training : {true, false}) {
+          for (const std::int64_t batch : {1, 5, 16, 37}) {
+            INFO("op ", static_cast<int>(kind), " stride ", stride, " K ", partial, " training ", training, " batch ", batch);
+            const problem p = make_problem(draw, {kind}, batch, 2 * partial, 6, 8, stride, partial, training);
+            compare(p, at::kDouble, double_tolerance);
+            compare(p, at::kFloat, float_tolerance);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("several edges with all ops, nodes started and not") {
+  numbers draw;
+  for (const std::int64_t stride : {1, 2}) {
+    for (const std::int64_t partial : {1, 2, 4}) {
+      for (const bool training : {true, false}) {
+        const problem p = make_problem(draw, all_ops, 11, 24, 8, 10, stride, partial, training, {0, 2, 0});
+        compare(p, at::kDouble, double_tolerance);
+        compare(p, at::kDouble, double_tolerance, true);
+        compare(p, at::kFloat, float_tolerance, true);
+      }
+    }
+  }
+}
+
+TEST_CASE("odd sizes and few channels") {
+  numbers draw;
+  const std::vector<op_kind> no_skip{op_kind::max_pool_3x3, op_kind::avg_pool_3x3, op_kind::sep_conv_3x3, op_kind::dil_conv_5x5};
+  for (const std::int64_t channels : {1, 3, 5}) {
+    compare(make_problem(draw, no_skip, 7, channels, 5, 7, 2, 1, true), at::kDouble, double_tolerance);
+    compare(make_problem(draw, all_ops, 7, channels, 3, 5, 1, 1, true), at::kDouble, double_tolerance);
+  }
+}
+
+TEST_CASE("ties of a max pool go to the first pixel") {
+  numbers draw;
+  problem p = make_problem(draw, {op_kind::max_pool_3x3}, 6, 8, 6, 6, 1, 2, true, {0, 1});
+  p.x = (p.x * 2).round();
+  compare(p, at::kDouble, double_tolerance);
+  p.shape.stride = 2;
+  compare(p, at::kDouble, double_tolerance);
+}
+
+TEST_CASE("bare pools and cut ops") {
+  numbers draw;
+  problem p = make_problem(draw, {op_kind::sep_conv_3x3, op_kind::max_pool_3x3, op_kind::avg_pool_3x3}, 6, 8, 6, 6, 1, 2, true,
+                           {0, 1});
+  for (auto& edge : p.edges) {
+    edge.ops[1].norms.clear();
+    edge.ops[2].norms.clear();
+  }
+  p.edges[0].ops[0].used = false;
+  compare(p, at::kDouble, double_tolerance);
+}
+
+TEST_CASE("running statistics rest when told to") {
+  numbers draw;
+  problem p = make_problem(draw, all_ops, 6, 8, 6, 6, 1, 2, true);
+  p.mode.update = false;
+  compare(p, at::kDouble, double_tolerance);
+}
+
+TEST_CASE("preprocessing reads a list as its concatenation") {
+  numbers draw;
+  for (const bool halve : {false, true}) {
+    for (const bool training : {true, false}) {
+      for (const std::int64_t batch : {1, 5, 16, 37}) {
+        for (const std::int64_t out : {2, 6, 8}) {
+          for (const auto type : {at::kDouble, at::kFloat}) {
+            const double tolerance = type == at::kDouble ? double_tolerance : float_tolerance;
+            const kernels::norm_mode mode{training, true};
+            std::vector<Tensor> leaves{draw.normal({batch, 3, 6, 8}), draw.normal({batch, 4, 6, 8})};
+            if (halve) {
+              leaves.push_back(draw.normal({out / 2, 7, 1, 1}));
+              leaves.push_back(draw.normal({out - out / 2, 7, 1, 1}));
+            } else {
+              leaves.push_back(draw.normal({out, 7, 1, 1}));
+            }
+            std::vector<Tensor> ours;
+            for (auto& leaf : leaves) {
+              ours.push_back(leaf.to(type).clone().requires_grad_());
+              leaf.requires_grad_();
+            }
+            const auto norm = new_norm(draw, out);
+            const kernels::norm_state our_norm{norm.mean.to(type).clone(), norm.variance.to(type).clone()};
+            const Tensor r = at::cat({leaves[0], leaves[1]}, 1).relu();
+            Tensor z = halve ? at::cat({at::conv2d(r, leaves[2], {}, at::IntArrayRef{2, 2}),
+                                        at::conv2d(r.slice(2, 1).slice(3, 1), leaves[3], {}, at::IntArrayRef{2, 2})},
+                                       1)
+                             : at::conv2d(r, leaves[2]);
+            const Tensor expected = stock_norm(z, norm, mode);
+            const std::vector<Tensor> blocked{kernels::to_blocked(ours[0]), kernels::to_blocked(ours[1])};
+            const Tensor got_blocked = halve ? kernels::reduce_inputs(blocked, ours[2], ours[3], our_norm, batch, mode)
+                                             : kernels::preprocess(blocked, ours[2], our_norm, batch, mode);
+            const Tensor got = kernels::from_blocked(got_blocked, batch);
+            CHECK(difference(got, expected) < tolerance);
+            const auto expected_gradients = gradients({expected}, leaves);
+            const auto got_gradients = gradients({got}, ours);
+            for (std::size_t i = 0; i < leaves.size(); ++i) {
+              CHECK(difference(got_gradients[i], expected_gradients[i]) < tolerance);
+            }
+            CHECK(difference(our_norm.mean, norm.mean) < tolerance);
+            CHECK(difference(our_norm.variance, norm.variance) < tolerance);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("blocked and back is the identity") {
+  numbers draw;
+  for (const std::int64_t batch : {1, 7, 16, 33}) {
+    const Tensor a = draw.normal({batch, 3, 2, 5});
+    const Tensor b = draw.normal({batch, 2, 2, 5});
+    const Tensor back = kernels::from_blocked({kernels::to_blocked(a), kernels::to_blocked(b)}, batch);
+    CHECK(at::equal(back, at::cat({a, b}, 1)));
+  }
+}
+
+TEST_CASE("the result does not depend on the number of threads") {
+  numbers draw;
+  const problem p = make_problem(draw, all_ops, 37, 16, 8, 8, 1, 4, true, {0, 1});
+  const int before = at::get_num_threads();
+  std::vector<std::vector<Tensor>> results;
+  for (const int threads : {1, 2, 3}) {
+    at::set_num_threads(threads);
+    const problem own = p.to(at::kFloat);
+    auto nodes = fused(own, std::vector<Tensor>(2));
+    auto all = gradients(nodes, own.leaves());
+    all.insert(all.end(), nodes.begin(), nodes.end());
+    results.push_back(all);
+  }
+  at::set_num_threads(before);
+  for (std::size_t i = 0; i < results[0].size(); ++i) {
+    CHECK(at::equal(results[0][i], results[1][i]));
+    CHECK(at::equal(results[0][i], results[2][i]));
+  }
+}
+
+TEST_CASE("a gradient of a gradient is refused") {
+  numbers draw;
+  const problem p = make_problem(draw, all_ops, 4, 8, 4, 4, 1, 4, true).to(at::kDouble);
+  const auto nodes = fused(p, std::vector<Tensor>(1));
+  const auto first = torch::autograd::grad({nodes[0].pow(2).sum()}, {p.x}, {}, std::nullopt, true);
+  CHECK_THROWS_AS(first[0].sum().backward(), crispnas::error);
+}
+
+TEST_CASE("tables that do not fit are refused") {
+  numbers draw;
+  const problem p = make_problem(draw, {op_kind::sep_conv_3x3}, 4, 8, 6, 6, 1, 4, true);
+  const auto call = [](const problem& q) { return fused(q, std::vector<Tensor>(1)); };
+  problem wrong = p;
+  wrong.shape.partial = 3;
+  CHECK_THROWS_AS(call(wrong), crispnas::error);
+  wrong = p;
+  wrong.shape.batch = 40;
+  CHECK_THROWS_AS(call(wrong), crispnas::error);
+  wrong = p;
+  wrong.edges[0].ops[0].weights.pop_back();
+  CHECK_THROWS_AS(call(wrong), crispnas::error);
+  wrong = p;
+  wrong.edges[0].target = 5;
+  CHECK_THROWS_AS(call(wrong), crispnas::error);
+  wrong = make_problem(draw, {op_kind::skip_connect}, 4, 8, 5, 6, 2, 1, true);
+  CHECK_THROWS_AS(call(wrong), crispnas::error);
+  CHECK(kernels::supported("sep_conv_3x3"));
+  CHECK(!kernels::supported("conv_7x1_1x7"));
+}

@@ -1,0 +1,1 @@
+// Only here so that there is a target to own the precompiled header.

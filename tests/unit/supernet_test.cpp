@@ -1,0 +1,481 @@
+// The super-network: published sizes and names, what cells compute, how alpha and beta become weights, and
+// bad options.
+#include <crispnas/loss/da2s.hpp>
+#include <crispnas/search/bilevel.hpp>
+#include <set>
+#include <string>
+
+#include "support.hpp"
+
+namespace cn = crispnas;
+
+namespace {
+
+template <class... P>
+using darts = cn::spec<cn::darts_cell, P...>;
+using nb201 = cn::spec<cn::nas_bench_201_cell>;
+
+at::Tensor images(std::int64_t n, std::int64_t size = 8, std::int64_t channels = 3) {
+  return at::randn({n, channels, size, size}, at::detail::createCPUGenerator(5),
+                   at::TensorOptions().dtype(at::kDouble));
+}
+
+cn::supernet_options small_options(cn::compute_path path = cn::compute_path::stock) {
+  return {.channels = 8,
+          .cells = 3,
+          .classes = 4,
+          .seed = 3,
+          .dtype = at::kDouble,
+          .noise = {0.5, 0.3},
+          .path = path};
+}
+
+at::Tensor parameter(const cn::any_supernet& net, const std::string& name) {
+  const auto all = net.named_parameters();
+  REQUIRE_MESSAGE(all.contains(name), name);
+  return all[name];
+}
+
+std::string message_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const cn::error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+at::Tensor normed(const at::Tensor& x) { return at::batch_norm(x, {}, {}, {}, {}, true, 0.1, 1e-5, false); }
+
+/// The second implementation of cells, with torch's functions and weights read by their published names.
+struct reference {
+  const cn::any_supernet& net;
+  int channels;
+  at::Tensor get(const std::string& name) const { return parameter(net, name); }
+
+  at::Tensor depthwise(const std::string& at_, int first, const at::Tensor& x, int kernel, int stride,
+                       int dilation) const {
+    const at::Tensor w = get(at_ + std::to_string(first) + ".weight");
+    const std::int64_t padding = dilation * (kernel - 1) / 2;
+    CHECK(w.size(2) == kernel);
+    const at::Tensor d =
+        at::conv2d(at::relu(x), w, {}, {stride, stride}, {padding, padding}, {dilation, dilation}, x.size(1));
+    return normed(at::conv2d(d, get(at_ + std::to_string(first + 1) + ".weight")));
+  }
+  at::Tensor reduce(const std::string& at_, const at::Tensor& x) const {
+    const at::Tensor r = at::relu(x);
+    const at::Tensor even = r.slice(2, 0, {}, 2).slice(3, 0, {}, 2);
+    const at::Tensor odd = r.slice(2, 1, {}, 2).slice(3, 1, {}, 2);
+    return normed(at::cat(
+        {at::conv2d(even, get(at_ + "conv_1.weight")), at::conv2d(odd, get(at_ + "conv_2.weight"))}, 1));
+  }
+  /// The paper's seven ops in order.
+  std::vector<at::Tensor> ops(const std::string& at_, const at::Tensor& x, int stride) const {
+    const auto op = [&](int o) { return at_ + std::to_string(o) + "."; };
+    std::vector<at::Tensor> y;
+    y.push_back(normed(at::max_pool2d(x, {3, 3}, {stride, stride}, {1, 1})));
+    y.push_back(normed(at::avg_pool2d(x, {3, 3}, {stride, stride}, {1, 1}, false, false)));
+    y.push_back(stride == 1 ? x : reduce(op(2), x));
+    for (int o : {3, 4}) {
+      const int kernel = o == 3 ? 3 : 5;
+      y.push_back(
+          depthwise(op(o) + "op.", 5, depthwise(op(o) + "op.", 1, x, kernel, stride, 1), kernel, 1, 1));
+    }
+    for (int o : {5, 6}) y.push_back(depthwise(op(o) + "op.", 1, x, o == 5 ? 3 : 5, stride, 2));
+    return y;
+  }
+  at::Tensor edge(const std::string& at_, const at::Tensor& x, const at::Tensor& weights, int stride,
+                  int partial) const {
+    const auto seen = x.size(1) / partial;
+    const auto all = ops(at_ + "_ops.", x.slice(1, 0, seen), stride);
+    at::Tensor sum = at::zeros_like(all[0]);
+    for (std::size_t o = 0; o < all.size(); ++o) sum = sum + all[o] * weights[std::int64_t(o)];
+    if (partial == 1) return sum;
+    at::Tensor rest = x.slice(1, seen);
+    if (stride == 2) rest = at::max_pool2d(rest, {2, 2}, {2, 2});
+    const at::Tensor y = at::cat({sum, rest}, 1);
+    std::vector<at::Tensor> mixed;  // channel c of group g goes to c * K + g
+    for (std::int64_t c = 0; c < seen; ++c) {
+      for (std::int64_t g = 0; g < partial; ++g) mixed.push_back(y.select(1, g * seen + c));
+    }
+    return at::stack(mixed, 1);
+  }
+  at::Tensor cell(int index, const at::Tensor& older, const at::Tensor& newer, const cn::cell_weights& w,
+                  bool reduces, bool after_reduction, int partial, const cn::cell_table& table) const {
+    const std::string at_ = "cells." + std::to_string(index) + ".";
+    std::vector<at::Tensor> s;
+    s.push_back(after_reduction ? reduce(at_ + "preprocess0.", older)
+                                : normed(at::conv2d(at::relu(older), get(at_ + "preprocess0.op.1.weight"))));
+    s.push_back(normed(at::conv2d(at::relu(newer), get(at_ + "preprocess1.op.1.weight"))));
+    int e = 0;
+    for (int to = 2; to < 6; ++to) {
+      at::Tensor sum;
+      for (int from = 0; from < to; ++from, ++e) {
+        if (!table.has(std::size_t(e))) continue;
+        at::Tensor y = edge(at_ + "_ops." + std::to_string(e) + ".", s[std::size_t(from)], w.ops[e],
+                            reduces && from < 2 ? 2 : 1, partial);
+        if (w.edges.defined()) y = y * w.edges[e];
+        sum = sum.defined() ? sum + y : y;
+      }
+      s.push_back(sum);
+    }
+    return at::cat({s[2], s[3], s[4], s[5]}, 1);
+  }
+  at::Tensor logits(const at::Tensor& x, int partial) const {
+    const auto weights = net.arch().fixed_weights();
+    const at::Tensor stem =
+        at::batch_norm(at::conv2d(x, get("stem.0.weight"), {}, {1, 1}, {1, 1}), get("stem.1.weight"),
+                       get("stem.1.bias"), {}, {}, true, 0.1, 1e-5, false);
+    at::Tensor older = stem;
+    at::Tensor newer = stem;
+    bool after = false;
+    for (int i = 0; i < 3; ++i) {  // cells at 1/3 and 2/3 reduce
+      const bool reduces = i >= 1;
+      const at::Tensor next = cell(i, older, newer, weights[reduces ? 1 : 0], reduces, after, partial,
+                                   net.space().cell(reduces ? 1 : 0));
+      older = newer;
+      newer = next;
+      after = reduces;
+    }
+    return at::linear(newer.mean({2, 3}), get("classifier.weight"), get("classifier.bias"));
+  }
+};
+
+/// A user's op: twice its input.
+struct twice {
+  static constexpr std::string_view name = "twice";
+  class module final : public cn::nn::layer {
+   public:
+    explicit module(int stride) : stride_(stride) {}
+    at::Tensor forward(const at::Tensor& x) override {
+      return 2.0 * x.slice(2, 0, {}, stride_).slice(3, 0, {}, stride_);
+    }
+
+   private:
+    int stride_;
+  };
+  static cn::nn::layer_ptr make(const cn::nn::op_context& c) { return std::make_shared<module>(c.stride); }
+};
+using only_twice = cn::dense_cell<2, 1, cn::op_set<twice>>;
+
+}  // namespace
+
+TEST_CASE("parameter counts at C = 16, 8 cells") {
+  CHECK(cn::supernet<darts<cn::edges_8_of_14>>({.channels = 16, .cells = 8}).weight_count() == 299578);
+  CHECK(cn::supernet<darts<cn::partial_channels<1>>>({.channels = 16, .cells = 8}).weight_count() == 1930618);
+}
+
+TEST_CASE("published parameter names and shapes; alpha and beta are not among the weights") {
+  cn::supernet<darts<>> net({.channels = 16, .cells = 3});
+  const auto shape = [&](const std::string& name) { return parameter(net, name).sizes().vec(); };
+  using dims = std::vector<std::int64_t>;
+  CHECK(shape("stem.0.weight") == dims{48, 3, 3, 3});
+  CHECK(shape("stem.1.bias") == dims{48});
+  CHECK(shape("cells.0.preprocess0.op.1.weight") == dims{16, 48, 1, 1});
+  CHECK(shape("cells.0._ops.3._ops.4.op.1.weight") == dims{4, 1, 5, 5});
+  CHECK(shape("cells.0._ops.3._ops.4.op.6.weight") == dims{4, 4, 1, 1});
+  CHECK(shape("cells.0._ops.13._ops.6.op.2.weight") == dims{4, 4, 1, 1});
+  CHECK(shape("cells.1._ops.0._ops.2.conv_1.weight") == dims{4, 8, 1, 1});
+  CHECK(shape("cells.2.preprocess0.conv_2.weight") == dims{32, 64, 1, 1});
+  CHECK(shape("classifier.weight") == dims{10, 256});
+  std::int64_t count = 0;
+  for (const auto& w : net.weights()) {
+    count += w.numel();
+    for (const auto& [name, searched] : net.arch().named()) CHECK(!w.is_same(searched));
+  }
+  CHECK(count == net.weight_count());
+  std::set<std::string> names;
+  for (const auto& [name, t] : net.arch().named()) names.insert(name);
+  CHECK(names == std::set<std::string>{"alphas_normal", "alphas_reduce", "betas_normal", "betas_reduce"});
+  CHECK(net.arch().alpha(0).sizes().vec() == dims{14, 7});
+  CHECK(net.arch().beta(1).sizes().vec() == dims{14});
+}
+
+TEST_CASE("channel shuffle by hand") {
+  const at::Tensor x = at::arange(8, at::kDouble).view({1, 8, 1, 1});
+  CHECK(test::numbers(cn::nn::channel_shuffle(x, 4)) == std::vector<double>{0, 2, 4, 6, 1, 3, 5, 7});
+  CHECK(test::numbers(cn::nn::channel_shuffle(x, 2)) == std::vector<double>{0, 4, 1, 5, 2, 6, 3, 7});
+}
+
+TEST_CASE("logits and every gradient equal those of a second implementation") {
+  const auto check = [](auto spec, int partial, cn::compute_path path) {
+    cn::supernet<decltype(spec)> net(small_options(path));
+    net.train();
+    const at::Tensor x = images(4);
+    const at::Tensor logits = net.forward(x, net.arch().fixed_weights());
+    const at::Tensor wanted = reference{net, 8}.logits(x, partial);
+    CHECK(test::difference(logits, wanted) < 1e-9);
+    const auto ours = torch::autograd::grad({logits.square().sum()}, net.weights(), {}, {}, false, true);
+    const auto theirs = torch::autograd::grad({wanted.square().sum()}, net.weights(), {}, {}, false, true);
+    double worst = 0.0;
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      REQUIRE(ours[i].defined() == theirs[i].defined());
+      if (ours[i].defined()) {
+        worst = std::max(worst, test::difference(ours[i], theirs[i]) / (1.0 + test::largest(theirs[i])));
+      }
+    }
+    CHECK(worst < 1e-8);
+  };
+  for (auto path : {cn::compute_path::stock, cn::compute_path::fused}) {
+    check(darts<cn::edges_8_of_14>{}, 4, path);
+    check(darts<cn::edges_3_of_14>{}, 4, path);
+    check(darts<cn::edges_5_of_14, cn::partial_channels<1>>{}, 1, path);
+  }
+}
+
+TEST_CASE("gradients of alpha and beta through the network against central differences") {
+  cn::supernet<darts<cn::edges_3_of_14>> net({.channels = 8,
+                                              .cells = 1,
+                                              .classes = 3,
+                                              .dtype = at::kDouble,
+                                              .noise = {0.3, 0.1},
+                                              .path = cn::compute_path::stock});
+  net.train();
+  const at::Tensor x = images(3, 4);
+  const at::Tensor y = at::arange(3, at::kLong);
+  const auto loss = [&] { return at::cross_entropy_loss(net.forward(x), y); };
+  CHECK(test::gradient_error(loss, net.arch().beta(1)) < 1e-6);
+  CHECK(test::gradient_error(loss, net.arch().alpha(1)) < 1e-6);
+  CHECK(test::gradient(loss(), net.arch().alpha(0)).abs().max().item<double>() ==
+        0.0);  // there is no normal cell
+}
+
+TEST_CASE("absent edges do not exist under 3 of 14") {
+  cn::supernet<darts<cn::edges_3_of_14>> net(small_options());
+  cn::supernet<darts<cn::edges_4_of_14>> whole(small_options());
+  int absent = 0;
+  for (const auto& p : net.named_parameters()) absent += contains(p.key(), "._ops.4._ops.") ? 1 : 0;
+  int present = 0;
+  for (const auto& p : whole.named_parameters()) present += contains(p.key(), "cells.0._ops.4._ops.") ? 1 : 0;
+  int fourth_op = 0;
+  for (const auto& p : net.named_parameters())
+    fourth_op += contains(p.key(), "cells.0._ops.3._ops.4.") ? 1 : 0;
+  CHECK(absent == 0);
+  CHECK(present == 12);  // 4 + 4 + 2 + 2 convolutions
+  CHECK(fourth_op == 4);
+  CHECK(net.arch().fixed_weights()[0].edges[4].item<double>() == 0.0);
+}
+
+TEST_CASE("beta starts at K/n, and the distance at zero; normal and reduction cells have their own budgets") {
+  using both = darts<cn::cells<cn::edges_3_of_14, cn::edges_6_of_14>>;
+  const auto arch = test::make_architecture<both>(0.0);
+  const auto normal = test::numbers(arch.beta(0));
+  const auto reduce = test::numbers(arch.beta(1));
+  const std::vector<double> wanted_normal{.25, .25, .25, .25, 0, .25, .25, .25, .25, .2, .2, .2, .2, .2};
+  const std::vector<double> wanted_reduce{.5, .5, 1 / 3., 1 / 3., 1 / 3., .5, .5, .5, .5, .4, .4, .4, .4, .4};
+  for (std::size_t e = 0; e < 14; ++e) {
+    CHECK(normal[e] == doctest::Approx(wanted_normal[e]).epsilon(1e-12));
+    CHECK(reduce[e] == doctest::Approx(wanted_reduce[e]).epsilon(1e-12));
+  }
+  CHECK(cn::edge_entropy(arch).distance.item<double>() < 1e-20);
+  cn::supernet<both> net({.channels = 8, .cells = 3});  // the default noise
+  CHECK(cn::edge_entropy(net.arch()).distance.item<double>() < 1e-3);
+  CHECK(cn::edge_entropy(net.arch()).distance.item<double>() > 0.0);
+  CHECK((net.arch().beta(1) > 0).all().item<bool>());
+}
+
+TEST_CASE("edge weights: softmax, times in-degree, times kept, none") {
+  const auto weights = [](const cn::space_table& space) {
+    auto arch = test::make_architecture(space, 0.0);
+    std::vector<double> beta(14, 0.0);
+    beta[2] = std::log(2.0);        // node 3: 2/4, 1/4, 1/4
+    beta[0] = std::log(3.0) - 0.2;  // node 2: 3 / (3 + e^0.2), unless nothing is to choose
+    beta[9] = 7.0;                  // node 5: capped at 1: e / (e + 4)
+    test::assign(arch.beta(0), beta);
+    return test::numbers(arch.fixed_weights()[0].edges);
+  };
+  const double e = std::exp(1.0);
+  const double first = 3.0 / (3.0 + std::exp(0.2));
+  const auto plain = weights(cn::table_v<darts<cn::edges_8_of_14, cn::softmax>>);
+  CHECK(plain[0] == doctest::Approx(first).epsilon(1e-12));
+  CHECK(plain[2] == doctest::Approx(0.5).epsilon(1e-12));
+  CHECK(plain[3] == doctest::Approx(0.25).epsilon(1e-12));
+  CHECK(plain[9] == doctest::Approx(e / (e + 4)).epsilon(1e-12));
+  const auto degree = weights(cn::table_v<darts<cn::edges_8_of_14, cn::softmax_times_in_degree>>);
+  CHECK(degree[0] == 1.0);
+  CHECK(degree[2] == doctest::Approx(1.5).epsilon(1e-12));
+  CHECK(degree[9] == doctest::Approx(5 * e / (e + 4)).epsilon(1e-12));
+  const auto kept = weights(cn::table_v<darts<cn::edges_8_of_14>>);
+  CHECK(kept[0] == 1.0);
+  CHECK(kept[1] == 1.0);
+  CHECK(kept[2] == doctest::Approx(1.0).epsilon(1e-12));
+  CHECK(kept[9] == doctest::Approx(2 * e / (e + 4)).epsilon(1e-12));
+  const auto uncapped = weights(cn::table_v<darts<cn::edges_8_of_14, cn::softmax, cn::uncapped_beta>>);
+  CHECK(uncapped[9] == doctest::Approx(std::exp(7.0) / (std::exp(7.0) + 4)).epsilon(1e-12));
+  const auto none = test::make_architecture<cn::darts_spec<>>(0.1);
+  CHECK(!none.fixed_weights()[0].edges.defined());
+  CHECK(none.betas().empty());
+}
+
+TEST_CASE("liveness at 3 of 14, by hand") {
+  auto arch = test::make_architecture<darts<cn::edges_3_of_14>>(0.0);
+  // Group of nodes 2 and 3: e^beta = 1, 1, 2, 4 -> node 2 has mass 1/4, node 3 has 3/4.
+  std::vector<double> beta(14, 0.0);
+  beta[0] = beta[1] = -3.0, beta[2] = std::log(2.0) - 3, beta[3] = std::log(4.0) - 3;
+  beta[7] = std::log(2.0);  // node 4: masses 1, 1, 1/4, 3/4 times 1, 1, 2, 1 -> 4, 4, 2, 3 of 13
+  test::assign(arch.beta(0), beta);
+  const auto w = test::numbers(arch.fixed_weights()[0].edges);
+  const std::vector<double> wanted{1 / 8.,  1 / 8., 2 / 8., 4 / 8.,  0,       4 / 13., 4 / 13., 2 / 13.,
+                                   3 / 13., 1 / 4., 1 / 4., 1 / 16., 3 / 16., 1 / 4.};  // node 4 has mass 1
+  for (std::size_t e = 0; e < 14; ++e) CHECK(w[e] == doctest::Approx(wanted[e]).epsilon(1e-9));
+  auto plain = test::make_architecture<darts<cn::edges_3_of_14, cn::ignore_liveness>>(0.0);
+  test::assign(plain.beta(0), beta);
+  const auto p = test::numbers(plain.fixed_weights()[0].edges);
+  CHECK(p[7] == doctest::Approx(2 / 5.).epsilon(1e-12));
+  CHECK(p[12] == doctest::Approx(1 / 5.).epsilon(1e-12));
+}
+
+TEST_CASE("op weights: softmax, the authors' transform, two of an edge") {
+  const at::Tensor alpha = test::doubles({0, std::log(2.0), 0, 0, 0, 0, 0}).view({1, 7});
+  CHECK(test::numbers(cn::op_weights(cn::table_v<darts<>>, alpha))[1] ==
+        doctest::Approx(2 / 8.).epsilon(1e-12));
+  CHECK(test::numbers(cn::op_weights(cn::table_v<cn::authors_code_spec>, alpha))[1] ==
+        doctest::Approx(4 / 10.).epsilon(1e-12));
+  const auto two =
+      test::numbers(cn::op_weights(cn::table_v<darts<cn::op_budget<2>>>, alpha * 9));  // held at 1
+  CHECK(two[1] == doctest::Approx(2 * std::exp(1.0) / (std::exp(1.0) + 6)).epsilon(1e-12));
+}
+
+TEST_CASE("the authors' code exchanges the betas of normal and reduction cells") {
+  auto arch = test::make_architecture<cn::authors_code_spec>(0.4);
+  const auto w = arch.fixed_weights();
+  const auto reduce = test::numbers(at::softmax(arch.beta(1).slice(0, 2, 5).clamp_max(1.0), 0) * 3);
+  CHECK(test::numbers(w[0].edges)[3] == doctest::Approx(reduce[1]).epsilon(1e-12));
+}
+
+TEST_CASE("the NAS-Bench-201 cell against a second implementation") {
+  cn::supernet<nb201> net(
+      {.channels = 4, .cells = 1, .classes = 5, .dtype = at::kDouble, .noise = {0.5, 0.5}});
+  net.train();
+  CHECK(net.weight_count() > 0);
+  const at::Tensor x = images(3);
+  const auto get = [&](const std::string& name) { return parameter(net, name); };
+  const auto weights = net.arch().fixed_weights()[0];
+  CHECK((!weights.edges.defined() || test::difference(weights.edges, at::ones({6}, at::kDouble)) < 1e-12));
+  const auto cell = [&](const std::string& at_, const at::Tensor& input) {
+    std::vector<at::Tensor> s{input};
+    int e = 0;
+    for (int to = 1; to < 4; ++to) {
+      at::Tensor sum = at::zeros_like(input);
+      for (int from = 0; from < to; ++from, ++e) {
+        const std::string op = at_ + "_ops." + std::to_string(e) + "._ops.";
+        const at::Tensor& z = s[std::size_t(from)];
+        const at::Tensor r = at::relu(z);
+        const auto conv = [&](int o, std::int64_t padding) {
+          const std::string name = op + std::to_string(o) + ".op.1.";
+          return normed(at::conv2d(r, get(name + "weight"), get(name + "bias"), {1, 1}, {padding, padding}));
+        };
+        sum = sum + weights.ops[e][1] * z + weights.ops[e][2] * conv(2, 0) + weights.ops[e][3] * conv(3, 1) +
+              weights.ops[e][4] * at::avg_pool2d(z, {3, 3}, {1, 1}, {1, 1}, false, false);
+      }
+      s.push_back(sum);
+    }
+    return s[3];
+  };
+  const auto affine = [&](const at::Tensor& z, const std::string& name) {
+    return at::batch_norm(z, get(name + ".weight"), get(name + ".bias"), {}, {}, true, 0.1, 1e-5, false);
+  };
+  const auto block = [&](const std::string& at_, const at::Tensor& z) {
+    const at::Tensor a = affine(at::conv2d(at::relu(z), get(at_ + "conv_a.op.1.weight"), {}, {2, 2}, {1, 1}),
+                                at_ + "conv_a.op.2");
+    const at::Tensor b = affine(at::conv2d(at::relu(a), get(at_ + "conv_b.op.1.weight"), {}, {1, 1}, {1, 1}),
+                                at_ + "conv_b.op.2");
+    return b + at::conv2d(at::avg_pool2d(z, {2, 2}, {2, 2}), get(at_ + "downsample.1.weight"));
+  };
+  at::Tensor y = affine(at::conv2d(x, get("stem.0.weight"), {}, {1, 1}, {1, 1}), "stem.1");
+  y = cell("cells.2.", y = block("cells.1.", cell("cells.0.", y)));
+  y = cell("cells.4.", block("cells.3.", y));
+  y = at::relu(affine(y, "lastact.0")).mean({2, 3});
+  const at::Tensor wanted = at::linear(y, get("classifier.weight"), get("classifier.bias"));
+  CHECK(test::difference(net.forward(x), wanted) < 1e-9);
+}
+
+TEST_CASE("seeds reproduce, also across paths; other seeds differ") {
+  const auto make = [](std::uint64_t seed) {
+    return cn::supernet<darts<>>({.channels = 8, .cells = 2, .seed = seed});
+  };
+  const auto a = make(1);
+  const auto b = make(1);
+  const auto c = make(2);
+  for (std::size_t i = 0; i < a.weights().size(); ++i) CHECK(at::equal(a.weights()[i], b.weights()[i]));
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(at::equal(a.arch().named()[i].second, b.arch().named()[i].second));
+    CHECK(!at::equal(a.arch().named()[i].second, c.arch().named()[i].second));
+  }
+  CHECK(!at::equal(a.weights()[0], c.weights()[0]));
+}
+
+TEST_CASE("images of one channel, and of sizes that are not square") {
+  cn::supernet<darts<>> net(
+      {.channels = 8, .cells = 3, .classes = 4, .image_channels = 1, .dtype = at::kDouble});
+  CHECK(net.forward(images(2, 8, 1)).sizes().vec() == std::vector<std::int64_t>{2, 4});
+  CHECK(net.forward(images(2, 12, 1).slice(2, 0, 8)).sizes().vec() == std::vector<std::int64_t>{2, 4});
+}
+
+TEST_CASE("a user's op computes") {
+  using space = cn::spec<only_twice, cn::partial_channels<1>, cn::edge_budget<cn::keep<2, cn::nodes<2>>>>;
+  cn::supernet<space> net({.channels = 2, .cells = 1, .classes = 2, .dtype = at::kDouble});
+  net.train();
+  const at::Tensor x = images(2);
+  const auto get = [&](const std::string& name) { return parameter(net, name); };
+  const at::Tensor stem =
+      at::batch_norm(at::conv2d(x, get("stem.0.weight"), {}, {1, 1}, {1, 1}), get("stem.1.weight"),
+                     get("stem.1.bias"), {}, {}, true, 0.1, 1e-5, false);
+  const auto state = [&](const char* name) { return normed(at::conv2d(at::relu(stem), get(name))); };
+  const at::Tensor s = state("cells.0.preprocess0.op.1.weight") + state("cells.0.preprocess1.op.1.weight");
+  const at::Tensor y = (2.0 * s.slice(2, 0, {}, 2).slice(3, 0, {}, 2)).mean({2, 3});
+  CHECK(test::difference(net.forward(x), at::linear(y, get("classifier.weight"), get("classifier.bias"))) <
+        1e-10);
+}
+
+TEST_CASE("bad options and images are told in words") {
+  using k4 = cn::supernet<darts<>>;
+  const auto options = [](const cn::supernet_options& o) { return message_of([&] { k4 net(o); }); };
+  const std::string channels = options({.channels = 18, .cells = 3});
+  CHECK(contains(channels, "crispnas::supernet: channels = 18 is not a multiple of 4 * 2"));
+  CHECK(contains(channels, "24"));
+  CHECK(contains(options({.channels = 4, .cells = 3}), "not a multiple of 4 * 2"));
+  CHECK(contains(options({.channels = 0}), "channels = 0"));
+  CHECK(contains(options({.channels = 8, .cells = 0}), "cells = 0"));
+  CHECK(contains(options({.channels = 8, .classes = 1}), "classes = 1"));
+  CHECK(contains(options({.channels = 8, .image_channels = 0}), "image_channels = 0"));
+  if (!at::hasCUDA()) CHECK(contains(options({.channels = 8, .device = at::kCUDA}), "device cuda"));
+  CHECK(options({.channels = 24, .cells = 1}) == "no error");
+  k4 net({.channels = 8, .cells = 3, .dtype = at::kDouble});
+  const auto forward = [&](const at::Tensor& x) { return message_of([&] { net.forward(x); }); };
+  CHECK(contains(forward(images(2, 6)), "cannot be halved 2 times"));
+  CHECK(contains(forward(images(2, 2)), "multiples of 4"));
+  CHECK(contains(forward(images(2, 8, 1)), "[batch, 3, height, width]"));
+  CHECK(contains(forward(images(2)[0]), "[batch, 3, height, width]"));
+  CHECK(forward(images(2, 4)) == "no error");
+}
+
+TEST_CASE("a whole bilevel step on meta tensors") {
+  const auto check = [](auto spec, int cells) {
+    using space = decltype(spec);
+    cn::supernet<space> net({.channels = 16, .cells = cells, .device = at::kMeta});
+    cn::sgd weights(net.weights(), {});
+    cn::adam alpha(net.arch().alphas(), {});
+    cn::adam beta(net.arch().betas(), {});
+    const auto batch = [&](std::int64_t size) {
+      return cn::labelled_batch{at::empty({8, 3, size, size}, at::TensorOptions().device(at::kMeta)),
+                                at::empty({8}, at::TensorOptions().device(at::kMeta).dtype(at::kLong))};
+    };
+    const cn::step_losses losses{&cn::regularizer_terms<typename space::regularizer>::at, 9, 10};
+    const cn::step_optimizers optimizers{weights, alpha, beta, 5.0, true, net.space().has_edge_weights()};
+    const auto result = cn::bilevel_step(net, losses, optimizers, batch(32), batch(32));
+    CHECK(result.weight_loss.is_meta());
+    CHECK(result.weight_loss.dim() == 0);
+    CHECK(result.arch_loss.is_meta());
+    CHECK(net.forward(batch(32).images).sizes().vec() == std::vector<std::int64_t>{8, 10});
+    CHECK(contains(message_of([&] { net.forward(batch(30).images); }), "cannot be halved"));
+  };
+  check(darts<cn::edges_8_of_14, cn::partial_channels<1>>{}, 8);
+  check(darts<cn::edges_8_of_14>{}, 8);
+  check(darts<cn::edges_3_of_14>{}, 8);
+  check(nb201{}, 2);
+}
