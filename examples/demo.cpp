@@ -30,8 +30,8 @@ struct demo_options {
   int first_seed = 0;
   int random_cells = 0;
   int workers = support::default_workers();
-  std::int64_t images = 10000;
-  std::int64_t held_out = 2000;
+  std::int64_t images = 4800;
+  std::int64_t held_out = 1000;
   bool quiet = false;
   support::scale scale{};
 };
@@ -61,6 +61,7 @@ void run(const demo_options& options) {
   const auto train = data.train.head(options.images);
   const auto held_out = data.held_out.head(options.held_out);
   const support::scale& s = options.scale;
+  support::check_run(support::darts_method("da2s", 8, s.partial), s, train);
   const auto steps = s.epochs * (train.size() / 2 / s.batch_size);
   fmt::print("Fashion-MNIST: {}\n", support::scale_text(s, train.size(), held_out.size()));
   fmt::print("weights: SGD {} to {} (cosine); alpha, beta: Adam {:.4f}, so that a logit can travel {:.2f} as in the paper; "

@@ -34,12 +34,20 @@ struct search_flags {
   support::scale scale{.channels = 16, .cells = 8, .epochs = 50, .weight_rate = 0.025, .reestimate = true, .strength = 1.0};
 };
 
-support::image_splits load(const search_flags& flags) {
+support::image_splits load_images(const search_flags& flags) {
   if (flags.dataset == "cifar-10") {
     if (flags.data.empty()) throw support::usage_error("--data is needed with cifar-10: the folder of data_batch_1.bin.");
     return support::load_cifar10(flags.data);
   }
   return support::load_fashion_mnist(flags.data.empty() ? support::fashion_mnist_folder : flags.data.c_str());
+}
+
+support::image_splits load(const search_flags& flags) {
+  try {
+    return load_images(flags);
+  } catch (const cn::error& e) {
+    throw support::usage_error(e.what());
+  }
 }
 
 cn::labelled_images first(const cn::labelled_images& all, std::int64_t wanted) {
@@ -59,6 +67,7 @@ void run(search_flags flags) {
   const auto held_out = first(data.held_out, flags.held_out);
   const auto method = darts_space ? support::darts_method(flags.method, kept, s.partial)
                                   : support::nas_bench_201_method(flags.method);
+  support::check_run(method, s, train);
   const auto options = support::search_options_of(s, train.size(), method.strength * s.strength, flags.seed);
 
   fmt::print("{} on {}, {} space, {} of {} edges, seed {}\n{}\n", flags.method, flags.dataset, flags.space, kept,
@@ -134,8 +143,8 @@ int main(int argc, char** argv) {
   app.add_option("--seed", flags.seed, "of initial values, shuffles and augmentation");
   app.add_option("--channels", s.channels, "channels C of the first cell");
   app.add_option("--cells", s.cells, "cells (nas_bench_201: of each stage)");
-  app.add_option("--epochs", s.epochs, "epochs");
-  app.add_option("--batch", s.batch_size, "images in a batch");
+  app.add_option("--epochs", s.epochs, "epochs")->check(CLI::Range(1, 100000));
+  app.add_option("--batch", s.batch_size, "images in a batch")->check(CLI::Range(2, 1000000));
   app.add_option("--weight-rate", s.weight_rate, "initial rate of the weights");
   app.add_option("--last-weight-rate", s.last_weight_rate, "rate of the weights at the end of the cosine");
   app.add_option("--arch-rate", s.arch_rate, "rate of alpha and beta; 0: so that a logit can travel as far as in the paper");

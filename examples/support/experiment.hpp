@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "errors.hpp"
 #include "methods.hpp"
 
 namespace support {
@@ -17,13 +18,13 @@ struct scale {
   int cells = 3;
   int partial = 4;
   int epochs = 6;
-  std::int64_t batch_size = 64;
+  std::int64_t batch_size = 32;
   double weight_rate = 0.1;
   double last_weight_rate = 0.0;
   double arch_rate = 0.0;   ///< of alpha and beta; 0: so that they can travel as far as in the paper
   double travel = 19500 * 3e-4;
   bool reestimate = false;  ///< also measure the cut with batch-norm statistics measured again
-  double strength = 0.1;    ///< factor on the whole regularizer (the authors' code has 0.1)
+  double strength = 1.0;    ///< factor on the whole regularizer (equation 7 as it is; the authors' code has 0.1)
   cn::augmentation augment{};
   at::Device device = at::kCPU;
 };
@@ -72,6 +73,22 @@ inline cn::search_options search_options_of(const scale& s, std::int64_t images,
   options.strength = strength;
   options.augment = s.augment;
   return options;
+}
+
+/// Tries what a run would begin with, so that options that cannot work are found before hours depend on them, and are the caller's
+/// mistake (exit code 2).
+inline void check_run(const method_choice& method, const scale& s, const cn::labelled_images& train) {
+  try {
+    cn::any_supernet net(method.configuration.space, method.configuration.ops, network_options(s, train, 0));
+    cn::searcher search(net, method.configuration.regularizer, search_options_of(s, train.size(), 1.0, 0));
+    search.run(train.halves());
+    if (!net.options().device.is_meta()) {
+      at::NoGradGuard no_grad;
+      net.forward(at::zeros({2, train.images().size(1), train.images().size(2), train.images().size(3)}, net.options().device));
+    }
+  } catch (const cn::error& e) {
+    throw usage_error(e.what());
+  }
 }
 
 /// Searches, cuts to every budget of `budgets` (empty: the method's own), measures on `held_out`.

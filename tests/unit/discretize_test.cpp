@@ -158,7 +158,7 @@ TEST_CASE("best kept set and possible edges: brute force over random graphs and 
   CHECK(infeasible > 10);
 }
 
-TEST_CASE("ties go to the lower index; feasibility changes the naive choice at 3 of 14") {
+TEST_CASE("ties go to the lower index, feasibility changes the naive choice at 3 of 14") {
   const auto& cell = cn::table_v<k4<cn::edges_3_of_14>>.normal;
   const std::vector<double> equal(14, 0.25);
   const auto first = cn::best_kept_set(cell, equal);
@@ -318,7 +318,7 @@ TEST_CASE("no gap where there is nothing left to cut") {
   check(k4<cn::edges_6_of_14, cn::op_budget<2>>{});
 }
 
-TEST_CASE("the gap report: each number by hand; re-estimation leaves the network as it was") {
+TEST_CASE("the gap report: each number by hand, re-estimation leaves the network as it was") {
   cn::supernet<k4<cn::edges_5_of_14>> net(options_of());
   settle(net);
   net.train();
@@ -354,7 +354,7 @@ TEST_CASE("the gap report: each number by hand; re-estimation leaves the network
   CHECK(gap.after_reestimated.value() == doctest::Approx(percent(both)));
 }
 
-TEST_CASE("genotype of a super-network and back to its cut; the gap in float64") {
+TEST_CASE("genotype of a super-network and back to its cut, the gap in float64") {
   cn::supernet<k4<cn::edges_3_of_14>> net(options_of());
   settle(net);
   const auto cut = cn::cut_network(net);

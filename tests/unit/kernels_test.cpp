@@ -1,17 +1,16 @@
-// Fused kernels against the same operations composed of stock ones, in double precision: outputs, every gradient, running
-// statistics; then float32 against the double-precision reference.
+// Fused kernels against the same operations composed of stock ones, in double precision: outputs, every
+// gradient, running statistics; then float32 against the double-precision reference.
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/types.h>
+
 #include <algorithm>
+#include <crispnas/kernels/kernels.hpp>
 #include <cstdint>
 #include <string>
 #include <tuple>
 #include <vector>
-
-#include <torch/types.h>
-#include <ATen/Functions.h>
-#include <ATen/Parallel.h>
-#include <torch/csrc/autograd/autograd.h>
-
-#include <crispnas/kernels/kernels.hpp>
 
 #include "doctest.hpp"
 
@@ -33,21 +32,31 @@ double difference(const Tensor& a, const Tensor& b, double least = 0) {
 /// Numbers that do not depend on the tests before.
 struct numbers {
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(7);
-  Tensor normal(at::IntArrayRef shape, double scale = 1) { return at::randn(shape, generator, at::kDouble) * scale; }
+  Tensor normal(at::IntArrayRef shape, double scale = 1) {
+    return at::randn(shape, generator, at::kDouble) * scale;
+  }
 };
 
-const std::vector<op_kind> all_ops{op_kind::none,         op_kind::max_pool_3x3, op_kind::avg_pool_3x3, op_kind::skip_connect,
-                                   op_kind::sep_conv_3x3, op_kind::sep_conv_5x5, op_kind::sep_conv_7x7, op_kind::dil_conv_3x3,
-                                   op_kind::dil_conv_5x5, op_kind::nor_conv_1x1};
+const std::vector<op_kind> all_ops{op_kind::none,         op_kind::max_pool_3x3, op_kind::avg_pool_3x3,
+                                   op_kind::skip_connect, op_kind::sep_conv_3x3, op_kind::sep_conv_5x5,
+                                   op_kind::sep_conv_7x7, op_kind::dil_conv_3x3, op_kind::dil_conv_5x5,
+                                   op_kind::nor_conv_1x1};
+const std::vector<op_kind> nas_bench_201{op_kind::none, op_kind::skip_connect, op_kind::nor_conv_1x1,
+                                         op_kind::nor_conv_3x3, op_kind::avg_pool_3x3};
 
 int kernel_of(op_kind kind) {
   switch (kind) {
     case op_kind::sep_conv_3x3:
-    case op_kind::dil_conv_3x3: return 3;
+    case op_kind::nor_conv_3x3:
+    case op_kind::dil_conv_3x3:
+      return 3;
     case op_kind::sep_conv_5x5:
-    case op_kind::dil_conv_5x5: return 5;
-    case op_kind::sep_conv_7x7: return 7;
-    default: return 1;
+    case op_kind::dil_conv_5x5:
+      return 5;
+    case op_kind::sep_conv_7x7:
+      return 7;
+    default:
+      return 1;
   }
 }
 
@@ -55,7 +64,8 @@ kernels::norm_state new_norm(numbers& draw, std::int64_t channels) {
   return {draw.normal({channels}, 0.1), draw.normal({channels}).abs() + 0.5};
 }
 
-kernels::op_params new_op(numbers& draw, op_kind kind, std::int64_t c, std::int64_t stride, bool bare_pools = false) {
+kernels::op_params new_op(numbers& draw, op_kind kind, std::int64_t c, std::int64_t stride,
+                          bool bare_pools = false) {
   kernels::op_params op{kind, {}, {}, true};
   const int k = kernel_of(kind);
   const auto half = [&] {
@@ -64,7 +74,8 @@ kernels::op_params new_op(numbers& draw, op_kind kind, std::int64_t c, std::int6
     op.norms.push_back(new_norm(draw, c));
   };
   switch (kind) {
-    case op_kind::none: break;
+    case op_kind::none:
+      break;
     case op_kind::max_pool_3x3:
     case op_kind::avg_pool_3x3:
       if (!bare_pools) op.norms.push_back(new_norm(draw, c));
@@ -77,11 +88,16 @@ kernels::op_params new_op(numbers& draw, op_kind kind, std::int64_t c, std::int6
       break;
     case op_kind::sep_conv_3x3:
     case op_kind::sep_conv_5x5:
-    case op_kind::sep_conv_7x7: half(); [[fallthrough]];
+    case op_kind::sep_conv_7x7:
+      half();
+      [[fallthrough]];
     case op_kind::dil_conv_3x3:
-    case op_kind::dil_conv_5x5: half(); break;
+    case op_kind::dil_conv_5x5:
+      half();
+      break;
     case op_kind::nor_conv_1x1:
-      op.weights = {draw.normal({c, c, 1, 1}, 0.5), draw.normal({c})};
+    case op_kind::nor_conv_3x3:
+      op.weights = {draw.normal({c, c, k, k}, 0.5), draw.normal({c})};
       op.norms.push_back(new_norm(draw, c));
       break;
   }
@@ -130,8 +146,8 @@ struct problem {
 
 Tensor stock_norm(const Tensor& x, const kernels::norm_state& norm, kernels::norm_mode mode) {
   const bool keep = !mode.training || mode.update;
-  return at::batch_norm(x, {}, {}, keep ? norm.mean : Tensor(), keep ? norm.variance : Tensor(), mode.training, 0.1, 1e-5,
-                        false);
+  return at::batch_norm(x, {}, {}, keep ? norm.mean : Tensor(), keep ? norm.variance : Tensor(),
+                        mode.training, 0.1, 1e-5, false);
 }
 
 Tensor stock_op(const Tensor& x, const kernels::op_params& op, std::int64_t stride, kernels::norm_mode mode) {
@@ -139,12 +155,13 @@ Tensor stock_op(const Tensor& x, const kernels::op_params& op, std::int64_t stri
   const int k = kernel_of(op.kind);
   const auto half = [&](const Tensor& in, std::size_t i, std::int64_t s, std::int64_t dilation) {
     const auto pad = dilation * (k - 1) / 2;
-    const Tensor u = at::conv2d(in.relu(), op.weights[2 * i], {}, at::IntArrayRef{s, s}, at::IntArrayRef{pad, pad},
-                                at::IntArrayRef{dilation, dilation}, c);
+    const Tensor u = at::conv2d(in.relu(), op.weights[2 * i], {}, at::IntArrayRef{s, s},
+                                at::IntArrayRef{pad, pad}, at::IntArrayRef{dilation, dilation}, c);
     return stock_norm(at::conv2d(u, op.weights[2 * i + 1]), op.norms[i], mode);
   };
   switch (op.kind) {
-    case op_kind::none: return x.slice(2, 0, {}, stride).slice(3, 0, {}, stride) * 0.0;
+    case op_kind::none:
+      return x.slice(2, 0, {}, stride).slice(3, 0, {}, stride) * 0.0;
     case op_kind::max_pool_3x3: {
       const Tensor y = at::max_pool2d(x, {3, 3}, {stride, stride}, {1, 1});
       return op.norms.empty() ? y : stock_norm(y, op.norms[0], mode);
@@ -156,25 +173,31 @@ Tensor stock_op(const Tensor& x, const kernels::op_params& op, std::int64_t stri
     case op_kind::skip_connect: {
       if (stride == 1) return x;
       const Tensor r = x.relu();
-      return stock_norm(at::cat({at::conv2d(r, op.weights[0], {}, at::IntArrayRef{2, 2}),
-                                 at::conv2d(r.slice(2, 1).slice(3, 1), op.weights[1], {}, at::IntArrayRef{2, 2})},
-                                1),
-                        op.norms[0], mode);
+      return stock_norm(
+          at::cat({at::conv2d(r, op.weights[0], {}, at::IntArrayRef{2, 2}),
+                   at::conv2d(r.slice(2, 1).slice(3, 1), op.weights[1], {}, at::IntArrayRef{2, 2})},
+                  1),
+          op.norms[0], mode);
     }
     case op_kind::sep_conv_3x3:
     case op_kind::sep_conv_5x5:
-    case op_kind::sep_conv_7x7: return half(half(x, 0, stride, 1), 1, 1, 1);
+    case op_kind::sep_conv_7x7:
+      return half(half(x, 0, stride, 1), 1, 1, 1);
     case op_kind::dil_conv_3x3:
-    case op_kind::dil_conv_5x5: return half(x, 0, stride, 2);
+    case op_kind::dil_conv_5x5:
+      return half(x, 0, stride, 2);
     case op_kind::nor_conv_1x1:
-      return stock_norm(at::conv2d(x.relu(), op.weights[0], op.weights[1], at::IntArrayRef{stride, stride}), op.norms[0], mode);
+    case op_kind::nor_conv_3x3:
+      return stock_norm(at::conv2d(x.relu(), op.weights[0], op.weights[1], at::IntArrayRef{stride, stride},
+                                   at::IntArrayRef{k / 2, k / 2}),
+                        op.norms[0], mode);
   }
   return x;
 }
 
 /// The mixed operation as the papers write it.
-Tensor stock_edge(const Tensor& x, const kernels::mixed_edge& edge, const Tensor& op_weights, kernels::state_shape shape,
-                  kernels::norm_mode mode) {
+Tensor stock_edge(const Tensor& x, const kernels::mixed_edge& edge, const Tensor& op_weights,
+                  kernels::state_shape shape, kernels::norm_mode mode) {
   const auto k = shape.partial;
   const auto seen = x.size(1) / k;
   const Tensor in = x.slice(1, 0, seen);
@@ -202,7 +225,8 @@ std::vector<Tensor> stock(const problem& p, std::vector<Tensor> nodes) {
 
 std::vector<Tensor> fused(const problem& p, std::vector<Tensor> nodes) {
   for (auto& node : nodes) node = node.defined() ? kernels::to_blocked(node) : node;
-  auto out = kernels::mixed_state(kernels::to_blocked(p.x), p.op_weights, p.edge_weights, p.edges, nodes, p.shape, p.mode);
+  auto out = kernels::mixed_state(kernels::to_blocked(p.x), p.op_weights, p.edge_weights, p.edges, nodes,
+                                  p.shape, p.mode);
   for (auto& node : out) node = node.defined() ? kernels::from_blocked(node, p.shape.batch) : node;
   return out;
 }
@@ -244,8 +268,8 @@ void compare(const problem& exact, at::ScalarType type, double tolerance, bool s
   }
   const auto expected_gradients = gradients(expected, leaves);
   const auto got_gradients = gradients(got, our_leaves);
-  // A weight before batch statistics can have a gradient that cancels almost to nothing: rounding errors are relative to what
-  // cancels, so the scale is at least a thousandth of the largest gradient.
+  // A weight before batch statistics can have a gradient that cancels almost to nothing: rounding errors are
+  // relative to what cancels, so the scale is at least a thousandth of the largest gradient.
   double largest = 0;
   for (const auto& g : expected_gradients) {
     if (g.defined()) largest = std::max(largest, g.abs().max().item<double>());
@@ -264,9 +288,9 @@ void compare(const problem& exact, at::ScalarType type, double tolerance, bool s
   }
 }
 
-problem make_problem(numbers& draw, const std::vector<op_kind>& ops, std::int64_t batch, std::int64_t channels, std::int64_t h,
-                     std::int64_t w, std::int64_t stride, std::int64_t partial, bool training,
-                     const std::vector<std::int64_t>& targets = {0}) {
+problem make_problem(numbers& draw, const std::vector<op_kind>& ops, std::int64_t batch,
+                     std::int64_t channels, std::int64_t h, std::int64_t w, std::int64_t stride,
+                     std::int64_t partial, bool training, const std::vector<std::int64_t>& targets = {0}) {
   problem p;
   p.x = draw.normal({batch, channels, h, w});
   p.shape = {batch, partial, stride};
@@ -291,7 +315,8 @@ TEST_CASE("one op of one edge is the stock composition") {
       for (const std::int64_t partial : {1, 4}) {
         for (const bool training : {true, false}) {
           for (const std::int64_t batch : {1, 5, 16, 37}) {
-            INFO("op ", static_cast<int>(kind), " stride ", stride, " K ", partial, " training ", training, " batch ", batch);
+            INFO("op ", static_cast<int>(kind), " stride ", stride, " K ", partial, " training ", training,
+                 " batch ", batch);
             const problem p = make_problem(draw, {kind}, batch, 2 * partial, 6, 8, stride, partial, training);
             compare(p, at::kDouble, double_tolerance);
             compare(p, at::kFloat, float_tolerance);
@@ -316,9 +341,91 @@ TEST_CASE("several edges with all ops, nodes started and not") {
   }
 }
 
+TEST_CASE("the operations of NAS-Bench-201") {
+  numbers draw;
+  for (const bool training : {true, false}) {
+    for (const std::int64_t channels : {3, 16}) {
+      for (const std::int64_t batch : {1, 13}) {
+        problem p = make_problem(draw, nas_bench_201, batch, channels, 5, 6, 1, 1, training, {0, 1, 2});
+        for (auto& edge : p.edges) edge.ops.back().norms.clear();  // its pools are bare
+        compare(p, at::kDouble, double_tolerance);
+        compare(p, at::kFloat, float_tolerance, true);
+      }
+    }
+  }
+  compare(make_problem(draw, nas_bench_201, 9, 8, 5, 6, 1, 4, true), at::kDouble, double_tolerance);
+}
+
+TEST_CASE("a cell: preprocessing, every state, concatenation") {
+  numbers draw;
+  const std::vector<op_kind> ops{op_kind::max_pool_3x3, op_kind::avg_pool_3x3, op_kind::skip_connect,
+                                 op_kind::sep_conv_3x3, op_kind::sep_conv_5x5, op_kind::dil_conv_3x3,
+                                 op_kind::dil_conv_5x5};
+  for (const bool reduces : {false, true}) {
+    const std::int64_t batch = 6;
+    const std::int64_t channels = 8;
+    const kernels::norm_mode mode;
+    std::vector<problem> states;  // the edges of each state; their x is not used
+    for (std::int64_t s = 0; s < 5; ++s) {
+      std::vector<std::int64_t> targets;
+      for (std::int64_t t = std::max<std::int64_t>(0, s - 1); t < 4; ++t) targets.push_back(t);
+      states.push_back(
+          make_problem(draw, ops, batch, channels, 8, 8, reduces && s < 2 ? 2 : 1, 4, true, targets)
+              .to(at::kDouble));
+    }
+    const Tensor older = draw.normal({batch, 6, 16, 16}).requires_grad_();
+    const Tensor newer = draw.normal({batch, 5, 8, 8}).requires_grad_();
+    const Tensor w0 = draw.normal({channels / 2, 6, 1, 1}).requires_grad_();
+    const Tensor w1 = draw.normal({channels / 2, 6, 1, 1}).requires_grad_();
+    const Tensor w2 = draw.normal({channels, 5, 1, 1}).requires_grad_();
+    std::vector<Tensor> leaves{older, newer, w0, w1, w2};
+    for (const auto& state : states) {
+      const auto own = state.leaves();
+      leaves.insert(leaves.end(), own.begin() + 1, own.end());
+    }
+    const kernels::norm_state none;
+
+    const Tensor r = older.relu();
+    std::vector<Tensor> reference{
+        stock_norm(at::cat({at::conv2d(r, w0, {}, at::IntArrayRef{2, 2}),
+                            at::conv2d(r.slice(2, 1).slice(3, 1), w1, {}, at::IntArrayRef{2, 2})},
+                           1),
+                   none, mode),
+        stock_norm(at::conv2d(newer.relu(), w2), none, mode)};
+    std::vector<Tensor> nodes(4);
+    for (std::size_t s = 0; s < 5; ++s) {
+      problem p = states[s];
+      p.x = s < 2 ? reference[s] : nodes[s - 2];
+      nodes = stock(p, nodes);
+    }
+    const Tensor expected = at::cat(nodes, 1);
+    const auto expected_gradients = gradients({expected}, leaves);
+
+    const std::vector<Tensor> ours{
+        kernels::reduce_inputs({kernels::to_blocked(older)}, w0, w1, none, batch, mode),
+        kernels::preprocess({kernels::to_blocked(newer)}, w2, none, batch, mode)};
+    std::vector<Tensor> blocked(4);
+    for (std::size_t s = 0; s < 5; ++s) {
+      const problem& p = states[s];
+      blocked = kernels::mixed_state(s < 2 ? ours[s] : blocked[s - 2], p.op_weights, p.edge_weights, p.edges,
+                                     blocked, p.shape, mode);
+    }
+    const Tensor got = kernels::from_blocked(blocked, batch);
+    const auto got_gradients = gradients({got}, leaves);
+    CHECK(difference(got, expected) < double_tolerance);
+    double largest = 0;
+    for (const auto& g : expected_gradients) largest = std::max(largest, g.abs().max().item<double>());
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+      INFO("gradient ", i);
+      CHECK(difference(got_gradients[i], expected_gradients[i], 1e-3 * largest) < double_tolerance);
+    }
+  }
+}
+
 TEST_CASE("odd sizes and few channels") {
   numbers draw;
-  const std::vector<op_kind> no_skip{op_kind::max_pool_3x3, op_kind::avg_pool_3x3, op_kind::sep_conv_3x3, op_kind::dil_conv_5x5};
+  const std::vector<op_kind> no_skip{op_kind::max_pool_3x3, op_kind::avg_pool_3x3, op_kind::sep_conv_3x3,
+                                     op_kind::dil_conv_5x5};
   for (const std::int64_t channels : {1, 3, 5}) {
     compare(make_problem(draw, no_skip, 7, channels, 5, 7, 2, 1, true), at::kDouble, double_tolerance);
     compare(make_problem(draw, all_ops, 7, channels, 3, 5, 1, 1, true), at::kDouble, double_tolerance);
@@ -336,8 +443,8 @@ TEST_CASE("ties of a max pool go to the first pixel") {
 
 TEST_CASE("bare pools and cut ops") {
   numbers draw;
-  problem p = make_problem(draw, {op_kind::sep_conv_3x3, op_kind::max_pool_3x3, op_kind::avg_pool_3x3}, 6, 8, 6, 6, 1, 2, true,
-                           {0, 1});
+  problem p = make_problem(draw, {op_kind::sep_conv_3x3, op_kind::max_pool_3x3, op_kind::avg_pool_3x3}, 6, 8,
+                           6, 6, 1, 2, true, {0, 1});
   for (auto& edge : p.edges) {
     edge.ops[1].norms.clear();
     edge.ops[2].norms.clear();
@@ -377,14 +484,16 @@ TEST_CASE("preprocessing reads a list as its concatenation") {
             const auto norm = new_norm(draw, out);
             const kernels::norm_state our_norm{norm.mean.to(type).clone(), norm.variance.to(type).clone()};
             const Tensor r = at::cat({leaves[0], leaves[1]}, 1).relu();
-            Tensor z = halve ? at::cat({at::conv2d(r, leaves[2], {}, at::IntArrayRef{2, 2}),
-                                        at::conv2d(r.slice(2, 1).slice(3, 1), leaves[3], {}, at::IntArrayRef{2, 2})},
-                                       1)
-                             : at::conv2d(r, leaves[2]);
+            Tensor z =
+                halve ? at::cat({at::conv2d(r, leaves[2], {}, at::IntArrayRef{2, 2}),
+                                 at::conv2d(r.slice(2, 1).slice(3, 1), leaves[3], {}, at::IntArrayRef{2, 2})},
+                                1)
+                      : at::conv2d(r, leaves[2]);
             const Tensor expected = stock_norm(z, norm, mode);
             const std::vector<Tensor> blocked{kernels::to_blocked(ours[0]), kernels::to_blocked(ours[1])};
-            const Tensor got_blocked = halve ? kernels::reduce_inputs(blocked, ours[2], ours[3], our_norm, batch, mode)
-                                             : kernels::preprocess(blocked, ours[2], our_norm, batch, mode);
+            const Tensor got_blocked =
+                halve ? kernels::reduce_inputs(blocked, ours[2], ours[3], our_norm, batch, mode)
+                      : kernels::preprocess(blocked, ours[2], our_norm, batch, mode);
             const Tensor got = kernels::from_blocked(got_blocked, batch);
             CHECK(difference(got, expected) < tolerance);
             const auto expected_gradients = gradients({expected}, leaves);

@@ -84,7 +84,7 @@ TEST_CASE("op entropy: by hand") {
   CHECK(cn::op_entropy(arch).item<double>() == doctest::Approx(27 * std::log(7.0) + first).epsilon(tight));
 }
 
-TEST_CASE("op entropy: a second implementation; edges that do not exist have none") {
+TEST_CASE("op entropy: a second implementation, edges that do not exist have none") {
   auto arch = make_architecture<joint>(1.0);
   double wanted = 0.0;
   for (int type = 0; type < 2; ++type) {

@@ -115,7 +115,7 @@ TEST_CASE("schedules keep their shape in a run of 8 epochs") {
   CHECK(authors::sigmoid::at(4, 8) == 0.5);
 }
 
-TEST_CASE("schedules rise from 0 to 1; only the authors' shifted log leaves that range") {
+TEST_CASE("schedules rise from 0 to 1, only the authors' shifted log leaves that range") {
   rises_within<schedules::constant>(1);
   rises_within<schedules::linear>(1);
   rises_within<schedules::logarithmic>(1);

@@ -169,7 +169,7 @@ TEST_CASE("parameter counts at C = 16, 8 cells") {
   CHECK(cn::supernet<darts<cn::partial_channels<1>>>({.channels = 16, .cells = 8}).weight_count() == 1930618);
 }
 
-TEST_CASE("published parameter names and shapes; alpha and beta are not among the weights") {
+TEST_CASE("published parameter names and shapes, alpha and beta are not among the weights") {
   cn::supernet<darts<>> net({.channels = 16, .cells = 3});
   const auto shape = [&](const std::string& name) { return parameter(net, name).sizes().vec(); };
   using dims = std::vector<std::int64_t>;
@@ -260,7 +260,7 @@ TEST_CASE("absent edges do not exist under 3 of 14") {
   CHECK(net.arch().fixed_weights()[0].edges[4].item<double>() == 0.0);
 }
 
-TEST_CASE("beta starts at K/n, and the distance at zero; normal and reduction cells have their own budgets") {
+TEST_CASE("beta starts at K/n, and the distance at zero, normal and reduction cells have their own budgets") {
   using both = darts<cn::cells<cn::edges_3_of_14, cn::edges_6_of_14>>;
   const auto arch = test::make_architecture<both>(0.0);
   const auto normal = test::numbers(arch.beta(0));
@@ -394,7 +394,7 @@ TEST_CASE("the NAS-Bench-201 cell against a second implementation") {
   CHECK(test::difference(net.forward(x), wanted) < 1e-9);
 }
 
-TEST_CASE("seeds reproduce, also across paths; other seeds differ") {
+TEST_CASE("seeds reproduce, also across paths, other seeds differ") {
   const auto make = [](std::uint64_t seed) {
     return cn::supernet<darts<>>({.channels = 8, .cells = 2, .seed = seed});
   };

@@ -67,6 +67,7 @@ inline cell_cut cut_cell(const space_table& space, const cell_table& cell, const
   return cut;
 }
 
+/// Throws crispnas::error where a budget needs an edge that does not exist in the super-network.
 /// Cuts every cell type of a super-network to the budgets of `normal` and `reduction`, which may be other budgets than the one
 /// that it was searched for.
 inline network_cut cut_network(const any_supernet& net, const cell_table& normal, const cell_table& reduction) {
@@ -75,6 +76,11 @@ inline network_cut cut_network(const any_supernet& net, const cell_table& normal
   for (std::size_t type = 0; type < soft.size(); ++type) {
     cut.push_back(cut_cell(net.space(), type == 0 ? normal : reduction, soft[type].ops, soft[type].edges,
                            net.space().cell(static_cast<int>(type)).present));
+    if ((cut.back().kept.edges & ~net.space().cell(static_cast<int>(type)).present) != 0) {
+      throw error(
+          "crispnas::cut_network: this budget needs an edge that the super-network does not have, since no kept set of its own "
+          "budget has it. Search with a budget in which the edge can be kept.");
+    }
   }
   return cut;
 }

@@ -1,36 +1,12 @@
-// The backward passes over one block of images of a state: (1) the sums that the gradients of op weights, edge weights and batch
-// norms need, and the gradient of the bypass; (2) gradients of last units, pools and skips; (3) of first halves of separable
-// convolutions. Between them the sums are completed.
+// The backward passes over one block of images of a state: (1) the sums that the gradients of op weights,
+// edge weights and batch norms need, and the gradient of the bypass; (2) gradients of last units, pools and
+// skips; (3) of first halves of separable convolutions. Between them the sums are completed.
 #pragma once
 
 #include <crispnas/kernels/forward.hpp>
+#include <crispnas/kernels/pool_gradients.hpp>
 
 namespace crispnas::kernels {
-
-/// sum of a[x] * b[x], and of a[x] alone.
-template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void add_product(const T* a, const T* b, T* sum, int n) {
-  typename S::vec s0{}, s1{};
-  int x = 0;
-  for (; x + 2 <= n; x += 2) {
-    s0 += S::at(a + x * S::lanes) * S::at(b + x * S::lanes);
-    s1 += S::at(a + (x + 1) * S::lanes) * S::at(b + (x + 1) * S::lanes);
-  }
-  if (x < n) s0 += S::at(a + x * S::lanes) * S::at(b + x * S::lanes);
-  S::at(sum) += s0 + s1;
-}
-
-template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void add_sum(const T* a, T* sum, int n) {
-  typename S::vec s0{}, s1{};
-  int x = 0;
-  for (; x + 2 <= n; x += 2) {
-    s0 += S::at(a + x * S::lanes);
-    s1 += S::at(a + (x + 1) * S::lanes);
-  }
-  if (x < n) s0 += S::at(a + x * S::lanes);
-  S::at(sum) += s0 + s1;
-}
 
 /// Pass 1.
 struct backward_sums {
@@ -62,8 +38,9 @@ struct backward_sums {
           } else {
             const bool identity = term.from == edge_term::source::identity;
             for (int j = 0; j < job.seen; ++j, at += L) {
-              const T* row = identity ? job.state(block, j)
-                                      : job.pool(term.from == edge_term::source::average, block) + j * job.out_plane();
+              const T* row =
+                  identity ? job.state(block, j)
+                           : job.pool(term.from == edge_term::source::average, block) + j * job.out_plane();
               add_product<S>(g + j * g_step, row + offset, at, n);
             }
           }
@@ -77,8 +54,8 @@ struct backward_sums {
   }
 
   template <class S, class T = typename S::scalar>
-  static CRISPNAS_INLINE void bypass(const state_job<T>& job, std::int64_t block, int i, int y, int n, T* largest,
-                                     T* total, T* sums) {
+  static CRISPNAS_INLINE void bypass(const state_job<T>& job, std::int64_t block, int i, int y, int n,
+                                     T* largest, T* total, T* sums) {
     constexpr int L = S::lanes;
     const std::ptrdiff_t step = std::ptrdiff_t{job.out_width} * L;
     const T* in = job.state(block, job.seen + i);
@@ -103,7 +80,8 @@ struct backward_sums {
 
 /// Adds max'(x) * from to dx, or writes it plus what is there.
 template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void add_rectified_gradient(const state_job<T>& job, std::int64_t block, const padded<T>& from) {
+CRISPNAS_INLINE void add_rectified_gradient(const state_job<T>& job, std::int64_t block,
+                                            const padded<T>& from) {
   constexpr int L = S::lanes;
   const typename S::vec zero{};
   for (int c = 0; c < job.seen; ++c) {
@@ -121,21 +99,37 @@ CRISPNAS_INLINE void add_rectified_gradient(const state_job<T>& job, std::int64_
 /// What both backward passes of units need for a block.
 template <class T>
 struct unit_buffers {
-  T* z;             // [seen, out_w]
-  T* dz;            // [seen, out_w]
-  T* row;           // [2 seen, out_w]
-  T* weight_sums;   // [largest unit]
+  T* z;            // [seen, out_w]
+  T* dz;           // [seen, out_w]
+  T* row;          // [2 seen, out_w]
+  T* weight_sums;  // [largest unit]
 };
 
 /// dz rows -> gradients of a unit's weights and of its input. dz_row(y, z, dz) has made dz from z.
-/// `inputs` are the padded planes that the unit reads; `dinputs` its padded gradient, added to at stride 2 and stride 1 alike.
+/// `inputs` are the padded planes that the unit reads; `dinputs` its padded gradient, added to at stride 2
+/// and stride 1 alike.
 template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void unit_backward_row(const state_job<T>& job, const conv_unit<T>& unit, std::int64_t block, int y,
-                                       const padded<T>& inputs, const padded<T>& du, const padded<T>& dinputs,
-                                       const unit_buffers<T>& own) {
+CRISPNAS_INLINE void unit_backward_row(const state_job<T>& job, const conv_unit<T>& unit, std::int64_t block,
+                                       int y, const padded<T>& inputs, const padded<T>& du,
+                                       const padded<T>& dinputs, const unit_buffers<T>& own) {
   constexpr int L = S::lanes;
   const int n = job.out_width;
   const std::ptrdiff_t step = std::ptrdiff_t{n} * L;
+  if (unit.kind == conv_unit<T>::gather::dense) {
+    const T* w = unit.pointwise.data();
+    T* sums = own.weight_sums;
+    const std::ptrdiff_t size = std::ptrdiff_t{job.seen} * job.seen;
+    for (int ky = 0; ky < unit.kernel; ++ky) {
+      for (int kx = 0; kx < unit.kernel; ++kx, w += size, sums += size * L) {
+        outer<S>(job.seen, job.seen, own.dz, step,
+                 inputs.pixel(0, y + ky - unit.padding, kx - unit.padding, L), inputs.plane, sums,
+                 std::ptrdiff_t{job.seen} * L, n);
+        pointwise<S, true>(matrix<T>{w, 1, job.seen}, job.seen, job.seen, own.dz, step,
+                           dinputs.pixel(0, y + ky - unit.padding, kx - unit.padding, L), dinputs.plane, n);
+      }
+    }
+    return;
+  }
   const T* u = job.unit_u(unit, block) + y * step;
   outer<S>(job.seen, unit.channels, own.dz, step, u, job.out_plane(), own.weight_sums,
            std::ptrdiff_t{unit.channels} * L, n);
@@ -158,14 +152,16 @@ CRISPNAS_INLINE void unit_backward_row(const state_job<T>& job, const conv_unit<
     depthwise_weight_row<S>(unit.kernel, unit.stride, unit.dilation, du_row + c * du.plane, from, inputs.row,
                             sums + std::ptrdiff_t{c} * taps * L, n);
     if (unit.stride != 1) {
-      depthwise_scatter_row<S>(unit.kernel, unit.stride, unit.dilation, unit.depthwise + c * taps, du_row + c * du.plane,
-                               dinputs.pixel(c, y * unit.stride - unit.padding, -unit.padding, L), dinputs.row, n);
+      depthwise_scatter_row<S>(
+          unit.kernel, unit.stride, unit.dilation, unit.depthwise + c * taps, du_row + c * du.plane,
+          dinputs.pixel(c, y * unit.stride - unit.padding, -unit.padding, L), dinputs.row, n);
     }
   }
 }
 
 template <class T>
-inline void store_weight_sums(const state_job<T>& job, const conv_unit<T>& unit, std::int64_t block, const T* sums) {
+inline void store_weight_sums(const state_job<T>& job, const conv_unit<T>& unit, std::int64_t block,
+                              const T* sums) {
   const int valid = job.valid_lanes(block);
   double* to = job.weight_sums + block * job.weight_sums_size + unit.gradients;
   const std::int64_t size = unit.pointwise_size() + unit.depthwise_size();
@@ -174,19 +170,11 @@ inline void store_weight_sums(const state_job<T>& job, const conv_unit<T>& unit,
 
 /// One input row of the gradient of a stride 1 depthwise convolution, channel c, from the padded du.
 template <class S, bool Add, class T = typename S::scalar>
-CRISPNAS_INLINE void depthwise_back_row(const conv_unit<T>& unit, const padded<T>& du, int c, int y, T* to, int n) {
+CRISPNAS_INLINE void depthwise_back_row(const conv_unit<T>& unit, const padded<T>& du, int c, int y, T* to,
+                                        int n) {
   const T* w = unit.turned.data() + std::ptrdiff_t{c} * unit.kernel * unit.kernel;
-  depthwise_row<S, Add>(unit.kernel, 1, unit.dilation, w, du.pixel(c, y - unit.padding, -unit.padding, S::lanes), du.row, to,
-                        n);
-}
-
-/// dz = a g + b z + c
-template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void affine_row(const affine<T>& k, const T* g, const T* z, T* dz, int n) {
-  const typename S::vec a = typename S::vec{} + k.a;
-  const typename S::vec b = typename S::vec{} + k.b;
-  const typename S::vec c = typename S::vec{} + k.c;
-  for (int x = 0; x < n; ++x) S::at(dz + x * S::lanes) = S::at(g + x * S::lanes) * a + (S::at(z + x * S::lanes) * b + c);
+  depthwise_row<S, Add>(unit.kernel, 1, unit.dilation, w,
+                        du.pixel(c, y - unit.padding, -unit.padding, S::lanes), du.row, to, n);
 }
 
 /// Buffers that passes 2 and 3 share, and the padded planes of the state.
@@ -199,29 +187,33 @@ struct backward_planes {
   CRISPNAS_INLINE backward_planes(const state_job<T>& job, std::int64_t block)
       : inputs(memory, job.depthwise ? job.seen : 0, job.height, job.width, job.padding, S::lanes),
         dinputs(memory, job.seen, job.height, job.width, job.padding, S::lanes) {
-    std::memset(static_cast<void*>(dinputs.data), 0, static_cast<std::size_t>(dinputs.plane * job.seen) * sizeof(T));
+    std::memset(static_cast<void*>(dinputs.data), 0,
+                static_cast<std::size_t>(dinputs.plane * job.seen) * sizeof(T));
     if (job.depthwise) {
-      for (int c = 0; c < job.seen; ++c) pad_rectified<S>(job.state(block, c), job.height, job.width, inputs, c);
+      for (int c = 0; c < job.seen; ++c)
+        pad_rectified<S>(job.state(block, c), job.height, job.width, inputs, c);
     }
     const std::int64_t row = std::int64_t{job.out_width} * S::lanes;
     own.z = memory.take<T>(job.seen * row);
     own.dz = memory.take<T>(job.seen * row);
     own.row = memory.take<T>(2 * job.seen * row);
     std::int64_t largest = 0;
-    for (const auto& unit : job.units) largest = std::max(largest, unit.pointwise_size() + unit.depthwise_size());
+    for (const auto& unit : job.units)
+      largest = std::max(largest, unit.pointwise_size() + unit.depthwise_size());
     own.weight_sums = memory.take<T>(largest * S::lanes);
   }
   CRISPNAS_INLINE void start(const conv_unit<T>& unit) const {
     const std::int64_t size = unit.pointwise_size() + unit.depthwise_size();
-    std::memset(static_cast<void*>(own.weight_sums), 0, static_cast<std::size_t>(size * S::lanes) * sizeof(T));
+    std::memset(static_cast<void*>(own.weight_sums), 0,
+                static_cast<std::size_t>(size * S::lanes) * sizeof(T));
   }
 };
 
 /// Adds the input gradient of a stride 1 unit that reads the state.
 template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void add_input_gradient(const state_job<T>& job, const conv_unit<T>& unit, const padded<T>& du,
-                                        const padded<T>& dinputs) {
-  if (unit.kind == conv_unit<T>::gather::sampled || unit.stride != 1) return;
+CRISPNAS_INLINE void add_input_gradient(const state_job<T>& job, const conv_unit<T>& unit,
+                                        const padded<T>& du, const padded<T>& dinputs) {
+  if (unit.kind != conv_unit<T>::gather::depthwise || unit.stride != 1) return;
   for (int c = 0; c < job.seen; ++c) {
     for (int y = 0; y < job.height; ++y) {
       depthwise_back_row<S, true>(unit, du, c, y, dinputs.pixel(c, y, 0, S::lanes), job.width);
@@ -257,14 +249,17 @@ struct backward_last {
         if (edge.terms[t].from != edge_term::source::unit) continue;
         const auto& unit = job.units[static_cast<std::size_t>(edge.terms[t].unit)];
         const affine<T>* k = job.term_gradients[e].data() + t * static_cast<std::size_t>(job.seen);
-        if (unit.parent >= 0) pad_normalized<S>(job, job.units[static_cast<std::size_t>(unit.parent)], block, hidden, own.z);
+        if (unit.parent >= 0)
+          pad_normalized<S>(job, job.units[static_cast<std::size_t>(unit.parent)], block, hidden, own.z);
         shared.start(unit);
         for (int y = 0; y < job.out_height; ++y) {
           unit_row<S>(job, unit, job.unit_u(unit, block) + y * step, job.out_plane(), own.z, step, n);
           for (int j = 0; j < job.seen; ++j) {
-            affine_row<S>(k[j], gradient + job.seen_to(j) * job.out_plane() + y * step, own.z + j * step, own.dz + j * step, n);
+            affine_row<S>(k[j], gradient + job.seen_to(j) * job.out_plane() + y * step, own.z + j * step,
+                          own.dz + j * step, n);
           }
-          unit_backward_row<S>(job, unit, block, y, unit.parent < 0 ? shared.inputs : hidden, du, shared.dinputs, own);
+          unit_backward_row<S>(job, unit, block, y, unit.parent < 0 ? shared.inputs : hidden, du,
+                               shared.dinputs, own);
         }
         store_weight_sums(job, unit, block, own.weight_sums);
         if (unit.parent < 0) {
@@ -276,14 +271,16 @@ struct backward_last {
     }
     T* total = shared.memory.template take<T>(3 * step);
     auto* factors = shared.memory.template take<affine<T>>(static_cast<std::int64_t>(job.edges.size()));
-    pools_and_skips<S>(job, block, total, factors);
+    pool_gradients::run<S>(job, block, total, factors);
     add_rectified_gradient<S>(job, block, shared.dinputs);
   }
 
-  /// The gradient behind the ReLU between the halves of a separable convolution, kept for pass 3, and its sums.
+  /// The gradient behind the ReLU between the halves of a separable convolution, kept for pass 3, and its
+  /// sums.
   template <class S, class T = typename S::scalar>
-  static CRISPNAS_INLINE void through_norm(const state_job<T>& job, const conv_unit<T>& unit, std::int64_t block,
-                                           const padded<T>& du, const padded<T>& hidden, T* sums) {
+  static CRISPNAS_INLINE void through_norm(const state_job<T>& job, const conv_unit<T>& unit,
+                                           std::int64_t block, const padded<T>& du, const padded<T>& hidden,
+                                           T* sums) {
     constexpr int L = S::lanes;
     const auto& parent = job.units[static_cast<std::size_t>(unit.parent)];
     const int n = job.out_width;
@@ -303,74 +300,6 @@ struct backward_last {
     const auto units = static_cast<std::int64_t>(job.units.size());
     double* to = job.unit_sums + (block * units + unit.parent) * 2 * job.seen;
     for (int i = 0; i < 2 * job.seen; ++i) to[i] = lane_sum(sums + i * L, valid);
-  }
-
-  /// Writes what reaches the seen channels of dx without a ReLU. Edges share the pools, so their gradients are added first.
-  template <class S, class T = typename S::scalar>
-  static CRISPNAS_INLINE void pools_and_skips(const state_job<T>& job, std::int64_t block, T* total, affine<T>* factors) {
-    constexpr int L = S::lanes;
-    const int n = job.out_width;
-    const std::ptrdiff_t step = std::ptrdiff_t{n} * L;
-    T* through = total;  // identity, maximum, average
-    T* maximum = total + step;
-    T* average = total + 2 * step;
-    for (int c = 0; c < job.seen; ++c) {
-      T* dx = job.dx + (block * job.channels + c) * job.in_plane();
-      std::memset(static_cast<void*>(dx), 0, static_cast<std::size_t>(job.in_plane()) * sizeof(T));
-      bool identity = false;
-      affine<T> constants[2];  // of maximum, average: what does not depend on the edge
-      collect(job, c, factors, constants, identity);
-      if (!identity && !job.maximum && !job.average) continue;
-      for (int y = 0; y < job.out_height; ++y) {
-        for (int x = 0; x < n; ++x) {
-          typename S::vec s0{}, s1{}, s2{};
-          const affine<T>* k = factors;
-          for (const auto& edge : job.edges) {
-            const auto g = S::at(edge.gradient + (block * job.channels + job.seen_to(c)) * job.out_plane() + y * step + x * L);
-            s0 += g * k->a;
-            s1 += g * k->b;
-            s2 += g * k->c;
-            ++k;
-          }
-          S::at(through + x * L) = s0;
-          S::at(maximum + x * L) = s1;
-          S::at(average + x * L) = s2;
-        }
-        if (identity) forward_mix::put<S>(through, T(1), dx + y * step, false, n);
-        if (job.maximum) {
-          const T* top = job.pool(false, block) + c * job.out_plane() + y * step;
-          affine_row<S>(constants[0], maximum, top, maximum, n);
-          max_pool_back_row<S>(job.state(block, c), top, maximum, job.height, job.width, job.stride, y, dx, n);
-        }
-        if (job.average) {
-          affine_row<S>(constants[1], average, job.pool(true, block) + c * job.out_plane() + y * step, average, n);
-          average_pool_back_row<S>(average, job.height, job.width, job.stride, y, dx, n);
-        }
-      }
-    }
-  }
-
-  /// factors[edge]: what g counts for the identity (a), the maximum (b), the average (c).
-  template <class T>
-  static void collect(const state_job<T>& job, int c, affine<T>* factors, affine<T>* constants, bool& identity) {
-    constants[0] = constants[1] = {1, 0, 0};
-    for (std::size_t e = 0; e < job.edges.size(); ++e) {
-      factors[e] = {};
-      for (std::size_t t = 0; t < job.edges[e].terms.size(); ++t) {
-        const auto from = job.edges[e].terms[t].from;
-        if (from == edge_term::source::unit) continue;
-        const affine<T>& k = job.term_gradients[e][t * static_cast<std::size_t>(job.seen) + static_cast<std::size_t>(c)];
-        if (from == edge_term::source::identity) {
-          factors[e].a += k.a;
-          identity = true;
-          continue;
-        }
-        const bool average = from == edge_term::source::average;
-        (average ? factors[e].c : factors[e].b) += k.a;
-        constants[average].b += k.b;
-        constants[average].c += k.c;
-      }
-    }
   }
 };
 

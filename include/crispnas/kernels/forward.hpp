@@ -1,94 +1,58 @@
-// The forward passes over one block of images of a state: (1) units that read the state, and pools; (2) second halves of
-// separable convolutions; (3) what each edge adds to its node. Between them the statistics are completed.
+// The forward passes over one block of images of a state: (1) units that read the state, and pools; (2)
+// second halves of separable convolutions; (3) what each edge adds to its node. Between them the statistics
+// are completed.
 #pragma once
 
 #include <crispnas/kernels/job.hpp>
+#include <crispnas/kernels/planes.hpp>
 #include <crispnas/kernels/pools.hpp>
 #include <crispnas/kernels/rows.hpp>
-#include <crispnas/kernels/scratch.hpp>
+#include <crispnas/kernels/sums.hpp>
 
 namespace crispnas::kernels {
 
-/// A padded copy of some channels, zeros around.
-template <class T>
-struct padded {
-  T* data = nullptr;
-  int padding = 0;
-  std::ptrdiff_t row = 0;    ///< scalars from one row to the next
-  std::ptrdiff_t plane = 0;  ///< scalars from one channel to the next
-  padded(scratch& memory, int channels, int height, int width, int pad, int lanes)
-      : padding(pad), row(std::ptrdiff_t{width + 2 * pad} * lanes), plane(row * (height + 2 * pad)) {
-    data = memory.template take<T>(plane * channels);
-  }
-  T* channel(int c) const { return data + c * plane; }
-  /// Pixel (y, x) of the unpadded plane.
-  T* pixel(int c, int y, int x, int lanes) const {
-    return data + c * plane + (y + padding) * row + std::ptrdiff_t{x + padding} * lanes;
-  }
-};
-
-/// Zeros in the border of channel c.
+/// z += bias
 template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void clear_border(const padded<T>& to, int c, int height, int width) {
-  const auto bytes = [](std::ptrdiff_t n) { return static_cast<std::size_t>(n) * sizeof(T); };
-  const std::ptrdiff_t side = std::ptrdiff_t{to.padding} * S::lanes;
-  T* p = to.channel(c);
-  std::memset(p, 0, bytes(to.padding * to.row));
-  std::memset(p + (height + to.padding) * to.row, 0, bytes(to.padding * to.row));
-  for (int y = 0; y < height; ++y) {
-    T* row = to.pixel(c, y, -to.padding, S::lanes);
-    std::memset(row, 0, bytes(side));
-    std::memset(row + side + std::ptrdiff_t{width} * S::lanes, 0, bytes(side));
-  }
-}
-
-/// max(in, 0) of one plane, padded.
-template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void pad_rectified(const T* in, int height, int width, const padded<T>& to, int c) {
-  clear_border<S>(to, c, height, width);
-  const typename S::vec zero{};
-  for (int y = 0; y < height; ++y) {
-    T* row = to.pixel(c, y, 0, S::lanes);
-    for (int x = 0; x < width; ++x, in += S::lanes) {
-      const auto& v = S::at(in);
-      S::at(row + x * S::lanes) = v > zero ? v : zero;
-    }
+CRISPNAS_INLINE void add_bias(const conv_unit<T>& unit, int channels, T* z, std::ptrdiff_t z_step, int n) {
+  if (unit.bias.empty()) return;
+  for (int j = 0; j < channels; ++j, z += z_step) {
+    const typename S::vec bias = typename S::vec{} + unit.bias[static_cast<std::size_t>(j)];
+    for (int x = 0; x < n; ++x) S::at(z + x * S::lanes) += bias;
   }
 }
 
 /// n pixels of z = w u (+ bias).
 template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void unit_row(const state_job<T>& job, const conv_unit<T>& unit, const T* u, std::ptrdiff_t u_step, T* z,
-                              std::ptrdiff_t z_step, int n) {
-  pointwise<S, false>(matrix<T>{unit.pointwise.data(), unit.channels, 1}, job.seen, unit.channels, u, u_step, z, z_step, n);
-  if (unit.bias.empty()) return;
-  for (int j = 0; j < job.seen; ++j) {
-    for (int x = 0; x < n; ++x) S::at(z + j * z_step + x * S::lanes) += unit.bias[static_cast<std::size_t>(j)];
+CRISPNAS_INLINE void unit_row(const state_job<T>& job, const conv_unit<T>& unit, const T* u,
+                              std::ptrdiff_t u_step, T* z, std::ptrdiff_t z_step, int n) {
+  if (unit.kind == conv_unit<T>::gather::dense) {
+    const auto bytes = static_cast<std::size_t>(n * S::lanes) * sizeof(T);
+    for (int j = 0; j < job.seen; ++j) std::memcpy(z + j * z_step, u + j * u_step, bytes);
+    return;
   }
+  pointwise<S, false>(matrix<T>{unit.pointwise.data(), unit.channels, 1}, job.seen, unit.channels, u, u_step,
+                      z, z_step, n);
+  add_bias<S>(unit, job.seen, z, z_step, n);
 }
 
-/// Adds a row's sums of z and z^2 to `sums`, [seen, 2, lanes].
+/// One output row of a dense convolution of stride 1: a pointwise product for each tap.
 template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void add_moments(int channels, const T* z, std::ptrdiff_t z_step, T* sums, int n) {
-  for (int j = 0; j < channels; ++j, z += z_step, sums += 2 * S::lanes) {
-    typename S::vec s0{}, s1{}, q0{}, q1{};
-    int x = 0;
-    for (; x + 2 <= n; x += 2) {
-      const auto& a = S::at(z + x * S::lanes);
-      const auto& b = S::at(z + (x + 1) * S::lanes);
-      s0 += a;
-      q0 += a * a;
-      s1 += b;
-      q1 += b * b;
+CRISPNAS_INLINE void dense_row(const state_job<T>& job, const conv_unit<T>& unit, const padded<T>& planes,
+                               int y, T* z, std::ptrdiff_t z_step) {
+  const int n = job.out_width;
+  const T* w = unit.pointwise.data();
+  for (int ky = 0; ky < unit.kernel; ++ky) {
+    for (int kx = 0; kx < unit.kernel; ++kx, w += job.seen * job.seen) {
+      const T* from = planes.pixel(0, y + ky - unit.padding, kx - unit.padding, S::lanes);
+      const matrix<T> m{w, job.seen, 1};
+      if (ky == 0 && kx == 0) {
+        pointwise<S, false>(m, job.seen, job.seen, from, planes.plane, z, z_step, n);
+      } else {
+        pointwise<S, true>(m, job.seen, job.seen, from, planes.plane, z, z_step, n);
+      }
     }
-    if (x < n) {
-      const auto& a = S::at(z + x * S::lanes);
-      s0 += a;
-      q0 += a * a;
-    }
-    S::at(sums) += s0 + s1;
-    S::at(sums + S::lanes) += q0 + q1;
   }
+  add_bias<S>(unit, job.seen, z, z_step, n);
 }
 
 template <class T>
@@ -109,12 +73,17 @@ CRISPNAS_INLINE void unit_forward(const state_job<T>& job, const conv_unit<T>& u
   T* u = job.unit_u(unit, block);
   for (int y = 0; y < job.out_height; ++y) {
     T* row = u + y * z_step;
+    if (unit.kind == conv_unit<T>::gather::dense) {
+      dense_row<S>(job, unit, planes, y, row, job.out_plane());
+      add_moments<S>(job.seen, row, job.out_plane(), sums, n);
+      continue;
+    }
     for (int c = 0; c < unit.channels; ++c) {
       T* to = row + c * job.out_plane();
       if (unit.kind == conv_unit<T>::gather::depthwise) {
         const T* from = planes.pixel(c, y * unit.stride - unit.padding, -unit.padding, L);
-        depthwise_row<S, false>(unit.kernel, unit.stride, unit.dilation, unit.depthwise + c * unit.kernel * unit.kernel,
-                                from, planes.row, to, n);
+        depthwise_row<S, false>(unit.kernel, unit.stride, unit.dilation,
+                                unit.depthwise + c * unit.kernel * unit.kernel, from, planes.row, to, n);
       } else {
         const int shift = c >= job.seen ? 1 : 0;  // the second sampling grid is one pixel further
         const T* from = job.state(block, c - shift * job.seen) +
@@ -168,7 +137,8 @@ struct forward_first {
     T* sums = memory.take<T>(std::int64_t{2} * job.seen * L);
     const padded<T> planes(memory, job.depthwise ? job.seen : 0, job.height, job.width, job.padding, L);
     if (job.depthwise) {
-      for (int c = 0; c < job.seen; ++c) pad_rectified<S>(job.state(block, c), job.height, job.width, planes, c);
+      for (int c = 0; c < job.seen; ++c)
+        pad_rectified<S>(job.state(block, c), job.height, job.width, planes, c);
     }
     for (const auto& unit : job.units) {
       if (unit.parent < 0) unit_forward<S>(job, unit, block, planes, z, sums);
@@ -225,7 +195,7 @@ struct forward_mix {
     T* sum = memory.take<T>(job.seen * step);
     T* largest = memory.take<T>(step);
     std::int64_t folded_size = 1;
-    for (const auto& unit : job.units) folded_size += unit.last ? unit.pointwise_size() : 0;
+    for (const auto& unit : job.units) folded_size += unit.last ? unit.pointwise_size() : 0;  // at most
     T* folded = memory.take<T>(folded_size);
     T* constant = memory.take<T>(static_cast<std::int64_t>(job.edges.size()) * job.seen);
     fold(job, folded, constant);
@@ -236,12 +206,16 @@ struct forward_mix {
       for (std::size_t e = 0; e < job.edges.size(); ++e) {
         const auto& edge = job.edges[e];
         for (int j = 0; j < job.seen; ++j) {
-          const typename S::vec start = typename S::vec{} + constant[e * static_cast<std::size_t>(job.seen) + static_cast<std::size_t>(j)];
+          const typename S::vec start =
+              typename S::vec{} +
+              constant[e * static_cast<std::size_t>(job.seen) + static_cast<std::size_t>(j)];
           for (int x = 0; x < n; ++x) S::at(sum + j * step + x * L) = start;
         }
-        for (const auto& term : edge.terms) add_term<S>(job, edge, term, block, y * row_size, w, sum, step, n);
+        for (const auto& term : edge.terms)
+          add_term<S>(job, edge, term, block, y * row_size, w, sum, step, n);
         T* node = edge.out + block * job.channels * job.out_plane() + y * row_size;
-        for (int j = 0; j < job.seen; ++j) put<S>(sum + j * step, T(1), node + job.seen_to(j) * job.out_plane(), edge.first, n);
+        for (int j = 0; j < job.seen; ++j)
+          put<S>(sum + j * step, T(1), node + job.seen_to(j) * job.out_plane(), edge.first, n);
       }
       for (int i = 0; i < job.channels - job.seen; ++i) {
         const T* row = job.state(block, job.seen + i) + y * row_size;
@@ -272,6 +246,7 @@ struct forward_mix {
           constant[e * seen + j] -= factor * job.mean[at];
           if (term.from != edge_term::source::unit) continue;
           const auto& unit = job.units[static_cast<std::size_t>(term.unit)];
+          if (unit.kind == conv_unit<T>::gather::dense) continue;
           if (!unit.bias.empty()) constant[e * seen + j] += factor * unit.bias[j];
           const auto columns = static_cast<std::size_t>(unit.channels);
           for (std::size_t i = 0; i < columns; ++i) *folded++ = factor * unit.pointwise[j * columns + i];
@@ -281,22 +256,30 @@ struct forward_mix {
   }
 
   template <class S, class T = typename S::scalar>
-  static CRISPNAS_INLINE void add_term(const state_job<T>& job, const edge_plan<T>& edge, const edge_term& term,
-                                       std::int64_t block, std::ptrdiff_t offset, const T*& w, T* sum, std::ptrdiff_t step,
-                                       int n) {
-    if (term.from == edge_term::source::unit) {
+  static CRISPNAS_INLINE void add_term(const state_job<T>& job, const edge_plan<T>& edge,
+                                       const edge_term& term, std::int64_t block, std::ptrdiff_t offset,
+                                       const T*& w, T* sum, std::ptrdiff_t step, int n) {
+    const bool from_unit = term.from == edge_term::source::unit;
+    const conv_unit<T>* dense = nullptr;
+    if (from_unit) {
       const auto& unit = job.units[static_cast<std::size_t>(term.unit)];
-      pointwise<S, true>(matrix<T>{w, unit.channels, 1}, job.seen, unit.channels, job.unit_u(unit, block) + offset,
-                         job.out_plane(), sum, step, n);
+      if (unit.kind == conv_unit<T>::gather::dense) dense = &unit;
+    }
+    if (from_unit && !dense) {
+      const auto& unit = job.units[static_cast<std::size_t>(term.unit)];
+      pointwise<S, true>(matrix<T>{w, unit.channels, 1}, job.seen, unit.channels,
+                         job.unit_u(unit, block) + offset, job.out_plane(), sum, step, n);
       w += unit.pointwise_size();
       return;
     }
     const T weight = edge.weight * edge.op_weights[static_cast<std::size_t>(term.op)];
     for (int j = 0; j < job.seen; ++j) {
-      const T* row = term.from == edge_term::source::identity
+      const T* row = dense ? job.unit_u(*dense, block) + j * job.out_plane()
+                     : term.from == edge_term::source::identity
                          ? job.state(block, j)
                          : job.pool(term.from == edge_term::source::average, block) + j * job.out_plane();
-      const T factor = term.norm < 0 ? weight : weight * job.scale[static_cast<std::size_t>(term.norm * job.seen + j)];
+      const T factor =
+          term.norm < 0 ? weight : weight * job.scale[static_cast<std::size_t>(term.norm * job.seen + j)];
       put<S>(row + offset, factor, sum + j * step, false, n);
     }
   }

@@ -1,5 +1,6 @@
-// The plan of one state's mixed operations in the form that kernels read: units (a convolution and its batch norm), terms (what
-// an edge adds up), pointers and offsets. Made from the tables for every call; knows no tensor library and no device.
+// The plan of one state's mixed operations in the form that kernels read: units (a convolution and its batch
+// norm), terms (what an edge adds up), pointers and offsets. Made from the tables for every call; knows no
+// tensor library and no device.
 #pragma once
 
 #include <algorithm>
@@ -9,30 +10,33 @@
 
 namespace crispnas::kernels {
 
-/// A gather of input pixels, u, and a pointwise product of it, z = w u. Only u is stored: z is cheaper to recompute.
+/// A gather of input pixels, u, and a pointwise product of it, z = w u. Only u is stored: z is cheaper to
+/// recompute. A dense convolution has no such u: it stores z in its place.
 template <class T>
 struct conv_unit {
-  enum class gather { depthwise, sampled };
+  enum class gather { depthwise, sampled, dense };
   gather kind = gather::depthwise;
   int edge = 0;
-  int parent = -1;        ///< the unit whose normalized, rectified z it reads; -1: the rectified state
-  bool last = true;       ///< its norm is what the edge adds up
+  int parent = -1;   ///< the unit whose normalized, rectified z it reads; -1: the rectified state
+  bool last = true;  ///< its norm is what the edge adds up
   int kernel = 1;
   int stride = 1;
   int dilation = 1;
   int padding = 0;
-  int channels = 0;       ///< of u; sampled: c, or 2 c for the two sampling grids of a factorized reduction
+  int channels = 0;  ///< of u; sampled: c, or 2 c for the two sampling grids of a factorized reduction
   const T* depthwise = nullptr;  ///< [channels, kernel, kernel]
   std::vector<T> turned;         ///< the same, each kernel turned by 180 degrees
-  std::vector<T> pointwise;      ///< [c, channels]
+  std::vector<T> pointwise;      ///< [c, channels]; dense: [kernel, kernel, c, c]
   std::vector<T> bias;           ///< [c] or empty
-  std::int64_t u = 0;            ///< offset into the storage of all u, [blocks, channels, out_h, out_w, lanes]
-  std::int64_t dy = 0;           ///< units with a successor: offset into the storage of the gradients of normalized z
+  std::int64_t u = 0;   ///< offset into the storage of all u, [blocks, channels, out_h, out_w, lanes]
+  std::int64_t dy = 0;  ///< units with a successor: offset into the storage of the gradients of normalized z
   int norm = 0;
-  int slot = 0;                  ///< of its statistics
-  std::int64_t gradients = 0;    ///< offset of its weight gradients (pointwise, depthwise) in a block's row
+  int slot = 0;                ///< of its statistics
+  std::int64_t gradients = 0;  ///< offset of its weight gradients (pointwise, depthwise) in a block's row
   std::int64_t pointwise_size() const { return static_cast<std::int64_t>(pointwise.size()); }
-  std::int64_t depthwise_size() const { return kind == gather::sampled ? 0 : std::int64_t{channels} * kernel * kernel; }
+  std::int64_t depthwise_size() const {
+    return kind == gather::depthwise ? std::int64_t{channels} * kernel * kernel : 0;
+  }
 };
 
 /// What an edge adds up: weight * norm(z).
@@ -50,9 +54,9 @@ struct edge_plan {
   T weight = 1;
   std::vector<T> op_weights;
   std::vector<edge_term> terms;
-  std::int64_t sums = 0;  ///< offset of its sums (g; g z of each term; bypass) in a block's row
-  T* out = nullptr;       ///< forward: the node
-  bool first = false;     ///< forward: the node has nothing yet
+  std::int64_t sums = 0;        ///< offset of its sums (g; g z of each term; bypass) in a block's row
+  T* out = nullptr;             ///< forward: the node
+  bool first = false;           ///< forward: the node has nothing yet
   const T* gradient = nullptr;  ///< backward: of the node
 };
 
@@ -62,7 +66,8 @@ struct norm_plan {
   bool batch = false;  ///< statistics of this batch, so that gradients flow through them
 };
 
-/// dz = a g + b z + c, per channel: the gradient of a batch norm whose output has gradient g (up to a factor).
+/// dz = a g + b z + c, per channel: the gradient of a batch norm whose output has gradient g (up to a
+/// factor).
 template <class T>
 struct affine {
   T a = 0, b = 0, c = 0;
@@ -74,7 +79,7 @@ struct state_job {
   std::int64_t batch = 0, blocks = 0;
   int lanes = 1, channels = 0, partial = 1, seen = 0;  // seen = channels / partial
   int height = 0, width = 0, stride = 1, out_height = 0, out_width = 0;
-  int padding = 0;  ///< the widest of the units that read the state
+  int padding = 0;         ///< the widest of the units that read the state
   bool depthwise = false;  ///< some unit reads the padded state
 
   std::vector<conv_unit<T>> units;
@@ -84,10 +89,10 @@ struct state_job {
   int slots = 0, maximum_slot = -1, average_slot = -1;
   std::vector<T> mean, scale;  ///< [norms, seen]
 
-  const T* x = nullptr;        ///< [blocks, channels, height, width, lanes]
+  const T* x = nullptr;  ///< [blocks, channels, height, width, lanes]
   T* u = nullptr;
-  T* pooled = nullptr;         ///< [maximum, average][blocks, seen, out_h, out_w, lanes]
-  double* sums = nullptr;      ///< forward: [blocks, slots, seen, 2]: sums of z and z^2
+  T* pooled = nullptr;     ///< [maximum, average][blocks, seen, out_h, out_w, lanes]
+  double* sums = nullptr;  ///< forward: [blocks, slots, seen, 2]: sums of z and z^2
 
   // backward
   T* dx = nullptr;
@@ -96,7 +101,8 @@ struct state_job {
   std::int64_t edge_sums_size = 0;
   double* weight_sums = nullptr;  ///< [blocks, weight_sums_size]
   std::int64_t weight_sums_size = 0;
-  double* unit_sums = nullptr;  ///< [blocks, units, seen, 2]: sums of dy and dy * normalized z of units with a successor
+  double* unit_sums =
+      nullptr;  ///< [blocks, units, seen, 2]: sums of dy and dy * normalized z of units with a successor
   std::vector<std::vector<affine<T>>> term_gradients;  ///< [edge][term * seen + channel]
   std::vector<affine<T>> unit_gradients;               ///< [unit * seen + channel]
 
@@ -105,16 +111,21 @@ struct state_job {
   int valid_lanes(std::int64_t block) const {
     return static_cast<int>(std::min<std::int64_t>(lanes, batch - block * lanes));
   }
-  const T* state(std::int64_t block, int channel) const { return x + (block * channels + channel) * in_plane(); }
+  const T* state(std::int64_t block, int channel) const {
+    return x + (block * channels + channel) * in_plane();
+  }
   T* unit_u(const conv_unit<T>& unit, std::int64_t block) const {
     return u + unit.u + block * unit.channels * out_plane();
   }
-  T* unit_dy(const conv_unit<T>& unit, std::int64_t block) const { return dy + unit.dy + block * seen * out_plane(); }
+  T* unit_dy(const conv_unit<T>& unit, std::int64_t block) const {
+    return dy + unit.dy + block * seen * out_plane();
+  }
   T* pool(bool is_average, std::int64_t block) const {
     const std::int64_t skip = is_average && maximum ? blocks : 0;
     return pooled + (skip + block) * seen * out_plane();
   }
-  /// Rows that passes without a window handle together: long runs of memory, and results that stay in the nearest cache.
+  /// Rows that passes without a window handle together: long runs of memory, and results that stay in the
+  /// nearest cache.
   int rows_at_once() const {
     return stride == 2 ? 1 : std::clamp(512 / (std::max(seen, 1) * out_width), 1, out_height);
   }

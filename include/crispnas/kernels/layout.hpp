@@ -1,10 +1,10 @@
-// How do images lie in memory for the fused kernels? Blocked: [ceil(batch / lanes), channels, height, width, lanes]; a pixel of
-// `lanes` images is one vector, so that every tap of every convolution is a contiguous load. Missing images are zeros.
+// How do images lie in memory for the fused kernels? Blocked: [ceil(batch / lanes), channels, height, width,
+// lanes]; a pixel of `lanes` images is one vector, so that every tap of every convolution is a contiguous
+// load. Missing images are zeros.
 #pragma once
 
-#include <crispnas/kernels/separate.hpp>
-
 #include <crispnas/kernels/once.hpp>
+#include <crispnas/kernels/separate.hpp>
 #include <crispnas/kernels/vec.hpp>
 #include <crispnas/kernels/workspace.hpp>
 
@@ -17,15 +17,13 @@ using torch::autograd::variable_list;
 
 /// Copies channels between [batch, channels, h, w] and a blocked tensor.
 template <class T, bool Pack>
-void repack(T* plain, std::int64_t plain_channels, std::int64_t first, T* blocked, std::int64_t channels, std::int64_t batch,
-            std::int64_t plane) {
+void repack(T* plain, std::int64_t plain_channels, std::int64_t first, T* blocked, std::int64_t channels,
+            std::int64_t batch, std::int64_t plane) {
   const std::int64_t width = lanes<T>();
   const std::int64_t blocks = (batch + width - 1) / width;
-  at::parallel_for(0, blocks * channels, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t block = i / channels;
-      const std::int64_t channel = i % channels;
-      T* to = blocked + i * plane * width;
+  parallel_blocks(blocks, [&](std::int64_t block) {
+    for (std::int64_t channel = 0; channel < channels; ++channel) {
+      T* to = blocked + (block * channels + channel) * plane * width;
       T* from = plain + (block * width * plain_channels + first + channel) * plane;
       const std::int64_t valid = std::min(width, batch - block * width);
       const std::int64_t image = plain_channels * plane;
@@ -47,10 +45,10 @@ template <class T>
 at::Tensor pack(const at::Tensor& given) {
   const at::Tensor x = given.contiguous();
   const std::int64_t width = lanes<T>();
-  const at::Tensor out =
-      workspace::of_process().take({(x.size(0) + width - 1) / width, x.size(1), x.size(2), x.size(3), width}, x.options());
-  repack<T, true>(const_cast<T*>(x.const_data_ptr<T>()), x.size(1), 0, out.data_ptr<T>(), x.size(1), x.size(0),
-                  x.size(2) * x.size(3));
+  const at::Tensor out = workspace::of_process().take(
+      {(x.size(0) + width - 1) / width, x.size(1), x.size(2), x.size(3), width}, x.options());
+  repack<T, true>(const_cast<T*>(x.const_data_ptr<T>()), x.size(1), 0, out.data_ptr<T>(), x.size(1),
+                  x.size(0), x.size(2) * x.size(3));
   return out;
 }
 
@@ -58,12 +56,13 @@ template <class T>
 at::Tensor unpack(at::TensorList parts, std::int64_t batch) {
   std::int64_t channels = 0;
   for (const auto& part : parts) channels += part.size(1);
-  const at::Tensor out = workspace::of_process().take({batch, channels, parts[0].size(2), parts[0].size(3)}, parts[0].options());
+  const at::Tensor out =
+      workspace::of_process().take({batch, channels, parts[0].size(2), parts[0].size(3)}, parts[0].options());
   std::int64_t first = 0;
   for (const auto& given : parts) {
     const at::Tensor part = given.contiguous();
-    repack<T, false>(out.data_ptr<T>(), channels, first, const_cast<T*>(part.const_data_ptr<T>()), part.size(1), batch,
-                     part.size(2) * part.size(3));
+    repack<T, false>(out.data_ptr<T>(), channels, first, const_cast<T*>(part.const_data_ptr<T>()),
+                     part.size(1), batch, part.size(2) * part.size(3));
     first += part.size(1);
   }
   return out;
@@ -107,8 +106,10 @@ struct from_blocked_function : torch::autograd::Function<from_blocked_function> 
 };
 
 inline void expect_real(const at::Tensor& x, int dimensions) {
-  if (x.dim() != dimensions || (x.scalar_type() != at::kFloat && x.scalar_type() != at::kDouble) || !x.is_cpu()) {
-    throw error("crispnas::kernels: expected " + std::string(dimensions == 4 ? "[batch, channels, height, width]" : "a blocked tensor") +
+  if (x.dim() != dimensions || (x.scalar_type() != at::kFloat && x.scalar_type() != at::kDouble) ||
+      !x.is_cpu()) {
+    throw error("crispnas::kernels: expected " +
+                std::string(dimensions == 4 ? "[batch, channels, height, width]" : "a blocked tensor") +
                 " of float32 or float64 on the CPU.");
   }
 }

@@ -1,16 +1,15 @@
 // The mixed operations of all edges that leave one state, as one differentiable function on blocked tensors:
-//   node[target(e)] += edge_weights[e] * shuffle(cat(sum over o of op_weights[e, o] * op_o(x[:, :C/K]), bypass(x[:, C/K:])))
+//   node[target(e)] += edge_weights[e] * shuffle(cat(sum over o of op_weights[e, o] * op_o(x[:, :C/K]),
+//   bypass(x[:, C/K:])))
 #pragma once
-
-#include <crispnas/kernels/separate.hpp>
-
-#include <memory>
-#include <utility>
 
 #include <crispnas/kernels/backward.hpp>
 #include <crispnas/kernels/once.hpp>
 #include <crispnas/kernels/plan.hpp>
+#include <crispnas/kernels/separate.hpp>
 #include <crispnas/kernels/workspace.hpp>
+#include <memory>
+#include <utility>
 
 namespace crispnas::kernels {
 
@@ -31,7 +30,8 @@ struct state_call {
 template <class T>
 struct mixed_state_function : torch::autograd::Function<mixed_state_function<T>> {
   // inputs: x, op_weights, edge_weights if any, the nodes that are started, weights...; outputs: all nodes.
-  static variable_list forward(AutogradContext* ctx, at::TensorList inputs, const std::shared_ptr<state_call>& call) {
+  static variable_list forward(AutogradContext* ctx, at::TensorList inputs,
+                               const std::shared_ptr<state_call>& call) {
     const at::Tensor x = inputs[0].contiguous();
     const at::Tensor op_weights = inputs[1].contiguous();
     std::size_t next = 2;
@@ -47,8 +47,8 @@ struct mixed_state_function : torch::autograd::Function<mixed_state_function<T>>
     }
     const variable_list flat(inputs.begin() + next, inputs.end());
     auto plan = make_plan<T>(x, op_weights.const_data_ptr<T>(), op_weights.size(1),
-                             edge_weights.defined() ? edge_weights.const_data_ptr<T>() : nullptr, call->edges, flat,
-                             call->shape, call->mode);
+                             edge_weights.defined() ? edge_weights.const_data_ptr<T>() : nullptr, call->edges,
+                             flat, call->shape, call->mode);
     state_job<T>& job = plan.job;
     auto& memory = workspace::of_process();
     for (auto& edge : job.edges) {
@@ -105,7 +105,8 @@ struct mixed_state_function : torch::autograd::Function<mixed_state_function<T>>
       outer_gradients[i] = given[i].contiguous();
       if (call.started[i]) gradients.push_back(given[i]);
     }
-    for (auto& edge : job.edges) edge.gradient = outer_gradients[static_cast<std::size_t>(edge.target)].const_data_ptr<T>();
+    for (auto& edge : job.edges)
+      edge.gradient = outer_gradients[static_cast<std::size_t>(edge.target)].const_data_ptr<T>();
 
     const at::Tensor dy = workspace::of_process().take({plan.dy_size}, x.options());
     std::vector<double> edge_sums(static_cast<std::size_t>(job.blocks * job.edge_sums_size));
@@ -134,12 +135,16 @@ struct mixed_state_function : torch::autograd::Function<mixed_state_function<T>>
 
  private:
   static void complete(state_plan<T>& plan, bool last) {
-    // Units with a successor come before their successor; all slots that pass 1 filled may be completed after it, once.
+    // Units with a successor come before their successor; all slots that pass 1 filled may be completed after
+    // it, once.
     state_job<T>& job = plan.job;
     for (int slot = 0; slot < job.slots; ++slot) {
-      const bool successor = slot < static_cast<int>(job.units.size()) && job.units[static_cast<std::size_t>(slot)].parent >= 0;
-      const bool feeds = slot < static_cast<int>(job.units.size()) && !job.units[static_cast<std::size_t>(slot)].last;
-      if (last ? !feeds : feeds && !successor) complete_norms(job, plan.norm_states, slot, slot + 1, plan.mode);
+      const bool successor =
+          slot < static_cast<int>(job.units.size()) && job.units[static_cast<std::size_t>(slot)].parent >= 0;
+      const bool feeds =
+          slot < static_cast<int>(job.units.size()) && !job.units[static_cast<std::size_t>(slot)].last;
+      if (last ? !feeds : feeds && !successor)
+        complete_norms(job, plan.norm_states, slot, slot + 1, plan.mode);
     }
   }
 
@@ -150,7 +155,9 @@ struct mixed_state_function : torch::autograd::Function<mixed_state_function<T>>
       return static_cast<T>(block_sum(job.weight_sums, job.blocks, job.weight_sums_size, column));
     };
     for (std::size_t i = 3; i < saved.size(); ++i) gradients.push_back(at::zeros_like(saved[i]));
-    const auto gradient = [&](int index) { return gradients[first + static_cast<std::size_t>(index)].template data_ptr<T>(); };
+    const auto gradient = [&](int index) {
+      return gradients[first + static_cast<std::size_t>(index)].template data_ptr<T>();
+    };
     for (std::size_t i = 0; i < job.units.size(); ++i) {
       const auto& unit = job.units[i];
       const unit_weights& which = plan.weights[i];
@@ -167,11 +174,16 @@ struct mixed_state_function : torch::autograd::Function<mixed_state_function<T>>
         }
       } else {
         T* to = gradient(which.pointwise);
-        for (std::int64_t c = 0; c < unit.pointwise_size(); ++c) to[c] = sum(unit.gradients + c);
+        const std::int64_t taps = unit.kind == conv_unit<T>::gather::dense ? unit.kernel * unit.kernel : 1;
+        const std::int64_t size = unit.pointwise_size() / taps;
+        for (std::int64_t c = 0; c < size; ++c) {
+          for (std::int64_t t = 0; t < taps; ++t) to[c * taps + t] = sum(unit.gradients + t * size + c);
+        }
       }
       if (which.depthwise >= 0) {
         T* to = gradient(which.depthwise);
-        for (std::int64_t c = 0; c < unit.depthwise_size(); ++c) to[c] = sum(unit.gradients + unit.pointwise_size() + c);
+        for (std::int64_t c = 0; c < unit.depthwise_size(); ++c)
+          to[c] = sum(unit.gradients + unit.pointwise_size() + c);
       }
       if (which.bias >= 0) bias_gradient(job, i, gradient(which.bias));
     }
@@ -182,7 +194,8 @@ struct mixed_state_function : torch::autograd::Function<mixed_state_function<T>>
     for (std::size_t e = 0; e < job.edges.size(); ++e) {
       const auto& edge = job.edges[e];
       for (std::size_t t = 0; t < edge.terms.size(); ++t) {
-        if (edge.terms[t].from != edge_term::source::unit || edge.terms[t].unit != static_cast<int>(unit)) continue;
+        if (edge.terms[t].from != edge_term::source::unit || edge.terms[t].unit != static_cast<int>(unit))
+          continue;
         const bool batch = job.norms[static_cast<std::size_t>(edge.terms[t].norm)].batch;
         for (int j = 0; j < job.seen; ++j) {
           const double s0 = block_sum(job.edge_sums, job.blocks, job.edge_sums_size, edge.sums + j);
@@ -197,29 +210,34 @@ struct mixed_state_function : torch::autograd::Function<mixed_state_function<T>>
 }  // namespace detail
 
 /// Adds what the edges of one state contribute to their nodes.
-/// x: the state, blocked, [blocks, C, h, w, lanes] (see to_blocked). op_weights: [edges, ops]. edge_weights: [edges], or
-/// undefined for 1. nodes: one blocked tensor per node, undefined where nothing has been added yet; defined ones are added to in
-/// place. Returns the nodes. Gradients: x, op_weights, edge_weights, nodes, weights of the ops; first order only.
-/// Throws crispnas::error where tables and tensors do not fit.
-CRISPNAS_KERNELS_INLINE std::vector<at::Tensor> mixed_state(const at::Tensor& x, const at::Tensor& op_weights, const at::Tensor& edge_weights,
-                                           const std::vector<mixed_edge>& edges, const std::vector<at::Tensor>& nodes,
-                                           state_shape shape, norm_mode mode) {
+/// x: the state, blocked, [blocks, C, h, w, lanes] (see to_blocked). op_weights: [edges, ops]. edge_weights:
+/// [edges], or undefined for 1. nodes: one blocked tensor per node, undefined where nothing has been added
+/// yet; defined ones are added to in place. Returns the nodes. Gradients: x, op_weights, edge_weights, nodes,
+/// weights of the ops; first order only. Throws crispnas::error where tables and tensors do not fit.
+CRISPNAS_KERNELS_INLINE std::vector<at::Tensor> mixed_state(const at::Tensor& x, const at::Tensor& op_weights,
+                                                            const at::Tensor& edge_weights,
+                                                            const std::vector<mixed_edge>& edges,
+                                                            const std::vector<at::Tensor>& nodes,
+                                                            state_shape shape, norm_mode mode) {
   // Only nodes that an edge enters take part; the others pass through untouched.
   std::vector<at::Tensor> result = nodes;
   if (edges.empty()) return result;
   detail::expect(op_weights.dim() == 2 && op_weights.size(0) == static_cast<std::int64_t>(edges.size()) &&
                      op_weights.scalar_type() == x.scalar_type(),
                  "op_weights must be [edges, ops] of the state's type.");
-  detail::expect(!edge_weights.defined() || (edge_weights.numel() == static_cast<std::int64_t>(edges.size()) &&
-                                             edge_weights.scalar_type() == x.scalar_type()),
-                 "edge_weights must be [edges] of the state's type.");
-  auto call = std::make_shared<detail::state_call>(detail::state_call{edges, shape, mode, edge_weights.defined(), {}});
+  detail::expect(
+      !edge_weights.defined() || (edge_weights.numel() == static_cast<std::int64_t>(edges.size()) &&
+                                  edge_weights.scalar_type() == x.scalar_type()),
+      "edge_weights must be [edges] of the state's type.");
+  auto call = std::make_shared<detail::state_call>(
+      detail::state_call{edges, shape, mode, edge_weights.defined(), {}});
   torch::autograd::variable_list inputs{x, op_weights};
   if (edge_weights.defined()) inputs.push_back(edge_weights);
   std::vector<std::int64_t> place(nodes.size(), -1);
   std::vector<std::size_t> back;
   for (auto& edge : call->edges) {
-    detail::expect(edge.target >= 0 && edge.target < static_cast<std::int64_t>(nodes.size()), "an edge enters no node.");
+    detail::expect(edge.target >= 0 && edge.target < static_cast<std::int64_t>(nodes.size()),
+                   "an edge enters no node.");
     const auto target = static_cast<std::size_t>(edge.target);
     if (place[target] < 0) {
       place[target] = static_cast<std::int64_t>(back.size());

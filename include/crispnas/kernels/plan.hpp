@@ -1,19 +1,18 @@
 // From the tables of a state's edges to the plan that the kernels read.
 #pragma once
 
-#include <string>
-
 #include <crispnas/error.hpp>
 #include <crispnas/kernels/statistics.hpp>
 #include <crispnas/kernels/vec.hpp>
+#include <string>
 
 namespace crispnas::kernels {
 
 /// Where a weight tensor of an edge goes in the list of inputs: units know it by these.
 struct unit_weights {
-  int depthwise = -1;   ///< index into the flat list of weights
-  int pointwise = -1;   ///< first (or only) pointwise weight
-  int second = -1;      ///< factorized reduction: conv_2
+  int depthwise = -1;  ///< index into the flat list of weights
+  int pointwise = -1;  ///< first (or only) pointwise weight
+  int second = -1;     ///< factorized reduction: conv_2
   int bias = -1;
 };
 
@@ -49,23 +48,46 @@ inline void expect(bool holds, const char* message) {
 template <class T>
 class planner {
  public:
-  planner(state_plan<T>& plan, const std::vector<at::Tensor>& flat) : plan_(plan), job_(plan.job), flat_(flat) {}
+  planner(state_plan<T>& plan, const std::vector<at::Tensor>& flat)
+      : plan_(plan), job_(plan.job), flat_(flat) {}
 
   void add(int edge_index, int op_index, const op_params& op) {
     if (!op.used || op.kind == op_kind::none) return;
     edge_ = edge_index;
     op_ = op_index;
     switch (op.kind) {
-      case op_kind::none: break;
-      case op_kind::max_pool_3x3: pool(op, edge_term::source::maximum); break;
-      case op_kind::avg_pool_3x3: pool(op, edge_term::source::average); break;
-      case op_kind::skip_connect: skip(op); break;
-      case op_kind::sep_conv_3x3: separable(op, 3); break;
-      case op_kind::sep_conv_5x5: separable(op, 5); break;
-      case op_kind::sep_conv_7x7: separable(op, 7); break;
-      case op_kind::dil_conv_3x3: dilated(op, 3); break;
-      case op_kind::dil_conv_5x5: dilated(op, 5); break;
-      case op_kind::nor_conv_1x1: normal_1x1(op); break;
+      case op_kind::none:
+        break;
+      case op_kind::max_pool_3x3:
+        pool(op, edge_term::source::maximum);
+        break;
+      case op_kind::avg_pool_3x3:
+        pool(op, edge_term::source::average);
+        break;
+      case op_kind::skip_connect:
+        skip(op);
+        break;
+      case op_kind::sep_conv_3x3:
+        separable(op, 3);
+        break;
+      case op_kind::sep_conv_5x5:
+        separable(op, 5);
+        break;
+      case op_kind::sep_conv_7x7:
+        separable(op, 7);
+        break;
+      case op_kind::dil_conv_3x3:
+        dilated(op, 3);
+        break;
+      case op_kind::dil_conv_5x5:
+        dilated(op, 5);
+        break;
+      case op_kind::nor_conv_1x1:
+        normal(op, 1);
+        break;
+      case op_kind::nor_conv_3x3:
+        normal(op, 3);
+        break;
     }
     next_weight_ += static_cast<int>(op.weights.size());
   }
@@ -80,8 +102,9 @@ class planner {
     job_.mean.resize(at + static_cast<std::size_t>(job_.seen));
     job_.scale.resize(at + static_cast<std::size_t>(job_.seen));
     if (state.mean.defined()) {
-      expect(state.mean.numel() == job_.seen && state.mean.is_contiguous() && state.variance.numel() == job_.seen &&
-                 state.variance.is_contiguous() && state.mean.scalar_type() == c10::CppTypeToScalarType<T>::value,
+      expect(state.mean.numel() == job_.seen && state.mean.is_contiguous() &&
+                 state.variance.numel() == job_.seen && state.variance.is_contiguous() &&
+                 state.mean.scalar_type() == c10::CppTypeToScalarType<T>::value,
              "running statistics must be contiguous, [channels / K], and of the state's type.");
     }
     if (!plan_.mode.training) {
@@ -101,7 +124,8 @@ class planner {
     const auto i = static_cast<std::size_t>(index);
     expect(i < flat_.size() && flat_[i].numel() == size && flat_[i].is_contiguous() &&
                flat_[i].scalar_type() == c10::CppTypeToScalarType<T>::value,
-           "a weight does not have the size that its operation asks for, is not contiguous or not of the state's type.");
+           "a weight does not have the size that its operation asks for, is not contiguous or not of the "
+           "state's type.");
     return flat_[i].template const_data_ptr<T>();
   }
 
@@ -122,7 +146,8 @@ class planner {
     made.gradients = job_.weight_sums_size;
     job_.weight_sums_size += made.pointwise_size() + made.depthwise_size();
     if (made.last) {
-      edge().terms.push_back({edge_term::source::unit, op_, static_cast<int>(job_.units.size()) - 1, made.norm});
+      edge().terms.push_back(
+          {edge_term::source::unit, op_, static_cast<int>(job_.units.size()) - 1, made.norm});
     } else {
       made.dy = plan_.dy_size;
       plan_.dy_size += job_.blocks * job_.seen * job_.out_plane();
@@ -159,7 +184,8 @@ class planner {
   }
 
   void separable(const op_params& op, int kernel) {
-    expect(op.weights.size() == 4 && op.norms.size() == 2, "a separable convolution has 4 weights and 2 norms.");
+    expect(op.weights.size() == 4 && op.norms.size() == 2,
+           "a separable convolution has 4 weights and 2 norms.");
     depthwise(op, 0, kernel, 1, -1, false);
     depthwise(op, 1, kernel, 1, static_cast<int>(job_.units.size()) - 1, true);
   }
@@ -169,21 +195,33 @@ class planner {
     depthwise(op, 0, kernel, 2, -1, true);
   }
 
-  void normal_1x1(const op_params& op) {
+  void normal(const op_params& op, int kernel) {
     const int c = job_.seen;
     expect((op.weights.size() == 1 || op.weights.size() == 2) && op.norms.size() == 1,
-           "nor_conv_1x1 has a weight, perhaps a bias, and 1 norm.");
+           "nor_conv has a weight, perhaps a bias, and 1 norm.");
+    expect(kernel == 1 || job_.stride == 1, "nor_conv_3x3 has a fused form at stride 1 only.");
     conv_unit<T>& made = unit(op.norms[0], c);
-    made.kind = conv_unit<T>::gather::sampled;
+    made.kind = kernel == 1 ? conv_unit<T>::gather::sampled : conv_unit<T>::gather::dense;
     made.stride = job_.stride;
+    made.kernel = kernel;
+    made.padding = kernel / 2;
     unit_weights& which = plan_.weights.back();
     which.pointwise = next_weight_;
-    const T* w = weight(which.pointwise, std::int64_t{c} * c);
-    made.pointwise.assign(w, w + std::int64_t{c} * c);
+    const int taps = kernel * kernel;
+    const T* w = weight(which.pointwise, std::int64_t{c} * c * taps);
+    made.pointwise.resize(static_cast<std::size_t>(c * c * taps));
+    for (int i = 0; i < c * c; ++i) {  // tap by tap
+      for (int t = 0; t < taps; ++t)
+        made.pointwise[static_cast<std::size_t>(t * c * c + i)] = w[i * taps + t];
+    }
     if (op.weights.size() == 2) {
       which.bias = next_weight_ + 1;
       const T* b = weight(which.bias, c);
       made.bias.assign(b, b + c);
+    }
+    if (kernel > 1) {
+      job_.depthwise = true;
+      job_.padding = std::max(job_.padding, made.padding);
     }
     finish(made);
   }
@@ -195,8 +233,10 @@ class planner {
       return;
     }
     const int c = job_.seen;
-    expect(op.weights.size() == 2 && op.norms.size() == 1, "skip_connect at stride 2 has 2 weights and 1 norm.");
-    expect(job_.height % 2 == 0 && job_.width % 2 == 0, "skip_connect at stride 2 needs even height and width.");
+    expect(op.weights.size() == 2 && op.norms.size() == 1,
+           "skip_connect at stride 2 has 2 weights and 1 norm.");
+    expect(job_.height % 2 == 0 && job_.width % 2 == 0,
+           "skip_connect at stride 2 needs even height and width.");
     conv_unit<T>& made = unit(op.norms[0], 2 * c);
     made.kind = conv_unit<T>::gather::sampled;
     made.stride = 2;
@@ -205,7 +245,8 @@ class planner {
     which.second = next_weight_ + 1;
     const T* one = weight(which.pointwise, std::int64_t{c / 2} * c);
     const T* two = weight(which.second, std::int64_t{c - c / 2} * c);
-    made.pointwise.assign(static_cast<std::size_t>(2 * c * c), T(0));  // the first half reads one grid, the second the other
+    made.pointwise.assign(static_cast<std::size_t>(2 * c * c),
+                          T(0));  // the first half reads one grid, the second the other
     for (int j = 0; j < c; ++j) {
       const T* from = j < c / 2 ? one + j * c : two + (j - c / 2) * c;
       std::copy(from, from + c, made.pointwise.begin() + 2 * j * c + (j < c / 2 ? 0 : c));
@@ -231,12 +272,12 @@ class planner {
 
 }  // namespace detail
 
-/// The plan for a blocked state x, [blocks, channels, height, width, lanes]. op_weights: [edges, ops]; edge_weights: [edges] or
-/// null for 1.
+/// The plan for a blocked state x, [blocks, channels, height, width, lanes]. op_weights: [edges, ops];
+/// edge_weights: [edges] or null for 1.
 template <class T>
 state_plan<T> make_plan(const at::Tensor& x, const T* op_weights, std::int64_t ops, const T* edge_weights,
-                        const std::vector<mixed_edge>& edges, const std::vector<at::Tensor>& flat, state_shape shape,
-                        norm_mode mode) {
+                        const std::vector<mixed_edge>& edges, const std::vector<at::Tensor>& flat,
+                        state_shape shape, norm_mode mode) {
   using detail::expect;
   state_plan<T> plan;
   plan.mode = mode;
@@ -264,12 +305,15 @@ state_plan<T> make_plan(const at::Tensor& x, const T* op_weights, std::int64_t o
   job.edges.resize(edges.size());
   detail::planner<T> make(plan, flat);
   for (std::size_t e = 0; e < edges.size(); ++e) {
-    expect(static_cast<std::int64_t>(edges[e].ops.size()) == ops, "op_weights must have a column for each op of each edge.");
+    expect(static_cast<std::int64_t>(edges[e].ops.size()) == ops,
+           "op_weights must have a column for each op of each edge.");
     auto& edge = job.edges[e];
     edge.target = static_cast<int>(edges[e].target);
     edge.weight = edge_weights ? edge_weights[e] : T(1);
-    edge.op_weights.assign(op_weights + static_cast<std::int64_t>(e) * ops, op_weights + static_cast<std::int64_t>(e + 1) * ops);
-    for (std::size_t o = 0; o < edges[e].ops.size(); ++o) make.add(static_cast<int>(e), static_cast<int>(o), edges[e].ops[o]);
+    edge.op_weights.assign(op_weights + static_cast<std::int64_t>(e) * ops,
+                           op_weights + static_cast<std::int64_t>(e + 1) * ops);
+    for (std::size_t o = 0; o < edges[e].ops.size(); ++o)
+      make.add(static_cast<int>(e), static_cast<int>(o), edges[e].ops[o]);
     edge.sums = job.edge_sums_size;
     job.edge_sums_size += (1 + static_cast<std::int64_t>(edge.terms.size())) * job.seen + 1;
   }

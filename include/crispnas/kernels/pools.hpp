@@ -1,8 +1,8 @@
-// 3x3 max and average pooling (padding 1, the average leaves the padding out) and 2x2 max pooling, on planes of pixels.
+// 3x3 max and average pooling (padding 1, the average leaves the padding out) and 2x2 max pooling, on planes
+// of pixels.
 #pragma once
 
 #include <algorithm>
-
 #include <crispnas/kernels/vec.hpp>
 
 namespace crispnas::kernels {
@@ -11,12 +11,14 @@ namespace crispnas::kernels {
 struct window {
   int begin;
   int end;
-  window(int o, int stride, int size) : begin(std::max(o * stride - 1, 0)), end(std::min(o * stride + 2, size)) {}
+  window(int o, int stride, int size)
+      : begin(std::max(o * stride - 1, 0)), end(std::min(o * stride + 2, size)) {}
 };
 
 /// Pools one output row y. `columns` holds one input row.
 template <class S, bool Average, class T = typename S::scalar>
-CRISPNAS_INLINE void pool_row(const T* in, int height, int width, int stride, int y, T* columns, T* out, int n) {
+CRISPNAS_INLINE void pool_row(const T* in, int height, int width, int stride, int y, T* columns, T* out,
+                              int n) {
   using V = typename S::vec;
   constexpr int L = S::lanes;
   const window rows(y, stride, height);
@@ -50,8 +52,8 @@ CRISPNAS_INLINE void pool_row(const T* in, int height, int width, int stride, in
 
 /// Gives the gradient of row y of a max pool to the first pixel, in reading order, that holds the maximum.
 template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void max_pool_back_row(const T* in, const T* pooled, const T* gradient, int height, int width, int stride,
-                                       int y, T* in_gradient, int n) {
+CRISPNAS_INLINE void max_pool_back_row(const T* in, const T* pooled, const T* gradient, int height, int width,
+                                       int stride, int y, T* in_gradient, int n) {
   using V = typename S::vec;
   constexpr int L = S::lanes;
   const window rows(y, stride, height);
@@ -72,14 +74,15 @@ CRISPNAS_INLINE void max_pool_back_row(const T* in, const T* pooled, const T* gr
 
 /// Spreads the gradient of row y of an average pool.
 template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void average_pool_back_row(const T* gradient, int height, int width, int stride, int y, T* in_gradient,
-                                           int n) {
+CRISPNAS_INLINE void average_pool_back_row(const T* gradient, int height, int width, int stride, int y,
+                                           T* in_gradient, int n) {
   using V = typename S::vec;
   constexpr int L = S::lanes;
   const window rows(y, stride, height);
   for (int x = 0; x < n; ++x) {
     const window across(x, stride, width);
-    const V share = S::at(gradient + x * L) * (T(1) / T((rows.end - rows.begin) * (across.end - across.begin)));
+    const V share =
+        S::at(gradient + x * L) * (T(1) / T((rows.end - rows.begin) * (across.end - across.begin)));
     for (int r = rows.begin; r < rows.end; ++r) {
       for (int c = across.begin; c < across.end; ++c) S::at(in_gradient + (r * width + c) * L) += share;
     }
@@ -106,8 +109,8 @@ CRISPNAS_INLINE void max_2x2_row(const T* in, int width, int y, T* out, int n) {
 
 /// The gradient of max_2x2_row, written (not added) to the window's pixels; `pooled` is its result.
 template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void max_2x2_back_row(const T* in, const T* pooled, const T* gradient, int width, int y, T* in_gradient,
-                                      int n) {
+CRISPNAS_INLINE void max_2x2_back_row(const T* in, const T* pooled, const T* gradient, int width, int y,
+                                      T* in_gradient, int n) {
   using V = typename S::vec;
   constexpr int L = S::lanes;
   const V zero{};

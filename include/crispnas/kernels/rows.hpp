@@ -1,10 +1,10 @@
-// The arithmetic on rows of pixels that all kernels share: pointwise products, depthwise convolutions and their gradients.
-// A "row" is n pixels of one channel; a pixel is one vector (one image per lane). Strides and offsets count scalars.
+// The arithmetic on rows of pixels that all kernels share: pointwise products, depthwise convolutions and
+// their gradients. A "row" is n pixels of one channel; a pixel is one vector (one image per lane). Strides
+// and offsets count scalars.
 #pragma once
 
-#include <cstddef>
-
 #include <crispnas/kernels/vec.hpp>
+#include <cstddef>
 
 namespace crispnas::kernels {
 
@@ -19,8 +19,8 @@ struct matrix {
 namespace detail {
 
 template <class S, int J, int X, bool Add, class T = typename S::scalar>
-CRISPNAS_INLINE void pointwise_tile(const matrix<T>& m, int in_channels, const T* in, std::ptrdiff_t in_step, T* out,
-                                    std::ptrdiff_t out_step) {
+CRISPNAS_INLINE void pointwise_tile(const matrix<T>& m, int in_channels, const T* in, std::ptrdiff_t in_step,
+                                    T* out, std::ptrdiff_t out_step) {
   typename S::vec sum[J][X];
   CRISPNAS_UNROLL
   for (int j = 0; j < J; ++j) {
@@ -56,25 +56,29 @@ CRISPNAS_INLINE void pointwise_tile(const matrix<T>& m, int in_channels, const T
 
 /// out[j][x] = (or += if Add) sum over i of m[j, i] * in[i][x]
 template <class S, bool Add, class T = typename S::scalar>
-CRISPNAS_INLINE void pointwise(matrix<T> m, int out_channels, int in_channels, const T* in, std::ptrdiff_t in_step, T* out,
-                               std::ptrdiff_t out_step, int n) {
+CRISPNAS_INLINE void pointwise(matrix<T> m, int out_channels, int in_channels, const T* in,
+                               std::ptrdiff_t in_step, T* out, std::ptrdiff_t out_step, int n) {
   int j = 0;
   for (; j + 4 <= out_channels; j += 4, m.data += 4 * m.row, out += 4 * out_step) {
     int x = 0;
     for (; x + 2 <= n; x += 2) {
-      detail::pointwise_tile<S, 4, 2, Add>(m, in_channels, in + x * S::lanes, in_step, out + x * S::lanes, out_step);
+      detail::pointwise_tile<S, 4, 2, Add>(m, in_channels, in + x * S::lanes, in_step, out + x * S::lanes,
+                                           out_step);
     }
     for (; x < n; ++x) {
-      detail::pointwise_tile<S, 4, 1, Add>(m, in_channels, in + x * S::lanes, in_step, out + x * S::lanes, out_step);
+      detail::pointwise_tile<S, 4, 1, Add>(m, in_channels, in + x * S::lanes, in_step, out + x * S::lanes,
+                                           out_step);
     }
   }
   for (; j < out_channels; ++j, m.data += m.row, out += out_step) {
     int x = 0;
     for (; x + 4 <= n; x += 4) {
-      detail::pointwise_tile<S, 1, 4, Add>(m, in_channels, in + x * S::lanes, in_step, out + x * S::lanes, out_step);
+      detail::pointwise_tile<S, 1, 4, Add>(m, in_channels, in + x * S::lanes, in_step, out + x * S::lanes,
+                                           out_step);
     }
     for (; x < n; ++x) {
-      detail::pointwise_tile<S, 1, 1, Add>(m, in_channels, in + x * S::lanes, in_step, out + x * S::lanes, out_step);
+      detail::pointwise_tile<S, 1, 1, Add>(m, in_channels, in + x * S::lanes, in_step, out + x * S::lanes,
+                                           out_step);
     }
   }
 }
@@ -110,8 +114,8 @@ CRISPNAS_INLINE void outer_tile(const T* a, std::ptrdiff_t a_step, const T* b, s
 
 }  // namespace detail
 
-/// sum[j, i] += sum over x of a[j][x] * b[i][x], per lane: the weight gradient of a pointwise product. Rows of `sum` are `row`
-/// apart.
+/// sum[j, i] += sum over x of a[j][x] * b[i][x], per lane: the weight gradient of a pointwise product. Rows
+/// of `sum` are `row` apart.
 template <class S, class T = typename S::scalar>
 CRISPNAS_INLINE void outer(int a_channels, int b_channels, const T* a, std::ptrdiff_t a_step, const T* b,
                            std::ptrdiff_t b_step, T* sum, std::ptrdiff_t row, int n) {
@@ -119,22 +123,26 @@ CRISPNAS_INLINE void outer(int a_channels, int b_channels, const T* a, std::ptrd
   for (; j + 4 <= a_channels; j += 4) {
     int i = 0;
     for (; i + 2 <= b_channels; i += 2) {
-      detail::outer_tile<S, 4, 2>(a + j * a_step, a_step, b + i * b_step, b_step, sum + j * row + i * S::lanes, row, n);
+      detail::outer_tile<S, 4, 2>(a + j * a_step, a_step, b + i * b_step, b_step,
+                                  sum + j * row + i * S::lanes, row, n);
     }
     for (; i < b_channels; ++i) {
-      detail::outer_tile<S, 4, 1>(a + j * a_step, a_step, b + i * b_step, b_step, sum + j * row + i * S::lanes, row, n);
+      detail::outer_tile<S, 4, 1>(a + j * a_step, a_step, b + i * b_step, b_step,
+                                  sum + j * row + i * S::lanes, row, n);
     }
   }
   for (; j < a_channels; ++j) {
     for (int i = 0; i < b_channels; ++i) {
-      detail::outer_tile<S, 1, 1>(a + j * a_step, a_step, b + i * b_step, b_step, sum + j * row + i * S::lanes, row, n);
+      detail::outer_tile<S, 1, 1>(a + j * a_step, a_step, b + i * b_step, b_step,
+                                  sum + j * row + i * S::lanes, row, n);
     }
   }
 }
 
 namespace detail {
 
-/// X output pixels of one row. Every input pixel of a row of taps is loaded once and used for all outputs that see it.
+/// X output pixels of one row. Every input pixel of a row of taps is loaded once and used for all outputs
+/// that see it.
 template <class S, int K, int Stride, int Dilation, int X, bool Add, class T = typename S::scalar>
 CRISPNAS_INLINE void depthwise_tile(const T* w, const T* in, std::ptrdiff_t in_row, T* out) {
   constexpr int taps = (X - 1) * Stride + (K - 1) * Dilation + 1;
@@ -178,9 +186,12 @@ CRISPNAS_INLINE void depthwise_fixed(const T* w, const T* in, std::ptrdiff_t in_
 }
 
 template <class S, int K, int Stride, int Dilation, class T = typename S::scalar>
-CRISPNAS_INLINE void depthwise_weight_fixed(const T* gradient, const T* in, std::ptrdiff_t in_row, T* sum, int n) {
-  constexpr int X = K == 3 ? 3 : K == 5 ? 4 : 2;       // pixels at a time
-  constexpr int chains = K == 3 ? 3 : K == 5 ? 2 : 1;  // of additions for each weight: enough to hide the latency
+CRISPNAS_INLINE void depthwise_weight_fixed(const T* gradient, const T* in, std::ptrdiff_t in_row, T* sum,
+                                            int n) {
+  constexpr int X = K == 3 ? 3 : K == 5 ? 4 : 2;  // pixels at a time
+  constexpr int chains = K == 3   ? 3
+                         : K == 5 ? 2
+                                  : 1;  // of additions for each weight: enough to hide the latency
   constexpr int taps = (X - 1) * Stride + (K - 1) * Dilation + 1;
   for (int ky = 0; ky < K; ++ky, in += Dilation * in_row, sum += K * S::lanes) {
     typename S::vec s[chains][K];
@@ -202,7 +213,8 @@ CRISPNAS_INLINE void depthwise_weight_fixed(const T* gradient, const T* in, std:
         CRISPNAS_UNROLL
         for (int k = 0; k < K; ++k) {
           const int at = i - k * Dilation;
-          if (at >= 0 && at % Stride == 0 && at / Stride < X) s[at / Stride % chains][k] += g[at / Stride] * v;
+          if (at >= 0 && at % Stride == 0 && at / Stride < X)
+            s[at / Stride % chains][k] += g[at / Stride] * v;
         }
       }
     }
@@ -232,50 +244,72 @@ CRISPNAS_INLINE void prefetch(const T* p, int channels, std::ptrdiff_t step, int
   }
 }
 
-/// One output row of a depthwise convolution: out[x] = (+=) sum of w[ky, kx] * in[ky * dilation, x * stride + kx * dilation].
-/// `in` points at the first tap of the first output pixel in a padded plane whose rows are `in_row` apart.
+/// One output row of a depthwise convolution: out[x] = (+=) sum of w[ky, kx] * in[ky * dilation, x * stride +
+/// kx * dilation]. `in` points at the first tap of the first output pixel in a padded plane whose rows are
+/// `in_row` apart.
 template <class S, bool Add, class T = typename S::scalar>
-CRISPNAS_INLINE void depthwise_row(int kernel, int stride, int dilation, const T* w, const T* in, std::ptrdiff_t in_row,
-                                   T* out, int n) {
+CRISPNAS_INLINE void depthwise_row(int kernel, int stride, int dilation, const T* w, const T* in,
+                                   std::ptrdiff_t in_row, T* out, int n) {
   using namespace detail;
   switch (kernel * 100 + stride * 10 + dilation) {
-    case 311: return depthwise_fixed<S, 3, 1, 1, Add>(w, in, in_row, out, n);
-    case 511: return depthwise_fixed<S, 5, 1, 1, Add>(w, in, in_row, out, n);
-    case 711: return depthwise_fixed<S, 7, 1, 1, Add>(w, in, in_row, out, n);
-    case 312: return depthwise_fixed<S, 3, 1, 2, Add>(w, in, in_row, out, n);
-    case 512: return depthwise_fixed<S, 5, 1, 2, Add>(w, in, in_row, out, n);
-    case 321: return depthwise_fixed<S, 3, 2, 1, Add>(w, in, in_row, out, n);
-    case 521: return depthwise_fixed<S, 5, 2, 1, Add>(w, in, in_row, out, n);
-    case 721: return depthwise_fixed<S, 7, 2, 1, Add>(w, in, in_row, out, n);
-    case 322: return depthwise_fixed<S, 3, 2, 2, Add>(w, in, in_row, out, n);
-    default: return depthwise_fixed<S, 5, 2, 2, Add>(w, in, in_row, out, n);
+    case 311:
+      return depthwise_fixed<S, 3, 1, 1, Add>(w, in, in_row, out, n);
+    case 511:
+      return depthwise_fixed<S, 5, 1, 1, Add>(w, in, in_row, out, n);
+    case 711:
+      return depthwise_fixed<S, 7, 1, 1, Add>(w, in, in_row, out, n);
+    case 312:
+      return depthwise_fixed<S, 3, 1, 2, Add>(w, in, in_row, out, n);
+    case 512:
+      return depthwise_fixed<S, 5, 1, 2, Add>(w, in, in_row, out, n);
+    case 321:
+      return depthwise_fixed<S, 3, 2, 1, Add>(w, in, in_row, out, n);
+    case 521:
+      return depthwise_fixed<S, 5, 2, 1, Add>(w, in, in_row, out, n);
+    case 721:
+      return depthwise_fixed<S, 7, 2, 1, Add>(w, in, in_row, out, n);
+    case 322:
+      return depthwise_fixed<S, 3, 2, 2, Add>(w, in, in_row, out, n);
+    default:
+      return depthwise_fixed<S, 5, 2, 2, Add>(w, in, in_row, out, n);
   }
 }
 
-/// Adds one output row's share to the weight gradient: sum[ky, kx] += sum over x of gradient[x] * (the tap of depthwise_row).
+/// Adds one output row's share to the weight gradient: sum[ky, kx] += sum over x of gradient[x] * (the tap of
+/// depthwise_row).
 template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void depthwise_weight_row(int kernel, int stride, int dilation, const T* gradient, const T* in,
-                                          std::ptrdiff_t in_row, T* sum, int n) {
+CRISPNAS_INLINE void depthwise_weight_row(int kernel, int stride, int dilation, const T* gradient,
+                                          const T* in, std::ptrdiff_t in_row, T* sum, int n) {
   using namespace detail;
   switch (kernel * 100 + stride * 10 + dilation) {
-    case 311: return depthwise_weight_fixed<S, 3, 1, 1>(gradient, in, in_row, sum, n);
-    case 511: return depthwise_weight_fixed<S, 5, 1, 1>(gradient, in, in_row, sum, n);
-    case 711: return depthwise_weight_fixed<S, 7, 1, 1>(gradient, in, in_row, sum, n);
-    case 312: return depthwise_weight_fixed<S, 3, 1, 2>(gradient, in, in_row, sum, n);
-    case 512: return depthwise_weight_fixed<S, 5, 1, 2>(gradient, in, in_row, sum, n);
-    case 321: return depthwise_weight_fixed<S, 3, 2, 1>(gradient, in, in_row, sum, n);
-    case 521: return depthwise_weight_fixed<S, 5, 2, 1>(gradient, in, in_row, sum, n);
-    case 721: return depthwise_weight_fixed<S, 7, 2, 1>(gradient, in, in_row, sum, n);
-    case 322: return depthwise_weight_fixed<S, 3, 2, 2>(gradient, in, in_row, sum, n);
-    default: return depthwise_weight_fixed<S, 5, 2, 2>(gradient, in, in_row, sum, n);
+    case 311:
+      return depthwise_weight_fixed<S, 3, 1, 1>(gradient, in, in_row, sum, n);
+    case 511:
+      return depthwise_weight_fixed<S, 5, 1, 1>(gradient, in, in_row, sum, n);
+    case 711:
+      return depthwise_weight_fixed<S, 7, 1, 1>(gradient, in, in_row, sum, n);
+    case 312:
+      return depthwise_weight_fixed<S, 3, 1, 2>(gradient, in, in_row, sum, n);
+    case 512:
+      return depthwise_weight_fixed<S, 5, 1, 2>(gradient, in, in_row, sum, n);
+    case 321:
+      return depthwise_weight_fixed<S, 3, 2, 1>(gradient, in, in_row, sum, n);
+    case 521:
+      return depthwise_weight_fixed<S, 5, 2, 1>(gradient, in, in_row, sum, n);
+    case 721:
+      return depthwise_weight_fixed<S, 7, 2, 1>(gradient, in, in_row, sum, n);
+    case 322:
+      return depthwise_weight_fixed<S, 3, 2, 2>(gradient, in, in_row, sum, n);
+    default:
+      return depthwise_weight_fixed<S, 5, 2, 2>(gradient, in, in_row, sum, n);
   }
 }
 
-/// The input gradient of depthwise_row, scattered: in_gradient[tap of x] += w[ky, kx] * gradient[x]. For stride 2; at stride 1
-/// the gradient is a depthwise_row with the kernel turned by 180 degrees.
+/// The input gradient of depthwise_row, scattered: in_gradient[tap of x] += w[ky, kx] * gradient[x]. For
+/// stride 2; at stride 1 the gradient is a depthwise_row with the kernel turned by 180 degrees.
 template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void depthwise_scatter_row(int kernel, int stride, int dilation, const T* w, const T* gradient,
-                                           T* in_gradient, std::ptrdiff_t in_row, int n) {
+CRISPNAS_INLINE void depthwise_scatter_row(int kernel, int stride, int dilation, const T* w,
+                                           const T* gradient, T* in_gradient, std::ptrdiff_t in_row, int n) {
   for (int ky = 0; ky < kernel; ++ky) {
     for (int kx = 0; kx < kernel; ++kx) {
       const T a = w[ky * kernel + kx];

@@ -1,4 +1,5 @@
-// Where do kernels keep what they need for one block of images? In a buffer of the thread that is reused ever after.
+// Where do kernels keep what they need for one block of images? In a buffer of the thread that is reused ever
+// after.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +24,8 @@ class scratch {
   /// Memory for n scalars, not initialized; valid until the thread's next of_this_thread().
   template <class T>
   T* take(std::int64_t n) {
-    const std::size_t bytes = (static_cast<std::size_t>(n) * sizeof(T) + alignment - 1) / alignment * alignment;
+    const std::size_t bytes =
+        (static_cast<std::size_t>(n) * sizeof(T) + alignment - 1) / alignment * alignment;
     total_ += bytes;
     if (chunks_.empty() || chunks_.back().used + bytes > chunks_.back().size) chunks_.emplace_back(bytes);
     chunk& last = chunks_.back();
@@ -46,14 +48,16 @@ class scratch {
   };
   struct chunk {
     explicit chunk(std::size_t bytes)
-        : memory(static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{alignment}))), size(bytes) {}
+        : memory(static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{alignment}))),
+          size(bytes) {}
     std::unique_ptr<std::byte[], release> memory;
     std::size_t size;
     std::size_t used = 0;
   };
 
   void restart() {
-    if (chunks_.size() > 1) {  // the last user needed more than there was: one piece for all of it from now on
+    if (chunks_.size() >
+        1) {  // the last user needed more than there was: one piece for all of it from now on
       chunks_.clear();
       chunks_.emplace_back(total_);
     }

@@ -1,9 +1,8 @@
-// Between the passes: from sums over blocks to batch-norm statistics, and from sums of gradients to the gradients of op weights,
-// edge weights and batch norms. Blocks are added in order, in double precision.
+// Between the passes: from sums over blocks to batch-norm statistics, and from sums of gradients to the
+// gradients of op weights, edge weights and batch norms. Blocks are added in order, in double precision.
 #pragma once
 
 #include <cmath>
-
 #include <crispnas/kernels/job.hpp>
 #include <crispnas/kernels/tables.hpp>
 
@@ -21,7 +20,8 @@ inline double block_sum(const double* rows, std::int64_t blocks, std::int64_t si
 
 /// Moves running statistics towards those of a batch of `count` values per channel.
 template <class T>
-inline void move_running(const norm_state& state, std::int64_t channel, double mean, double variance, double count) {
+inline void move_running(const norm_state& state, std::int64_t channel, double mean, double variance,
+                         double count) {
   if (!state.mean.defined()) return;
   T& m = state.mean.template data_ptr<T>()[channel];
   T& v = state.variance.template data_ptr<T>()[channel];
@@ -32,7 +32,8 @@ inline void move_running(const norm_state& state, std::int64_t channel, double m
 
 /// Completes mean and scale of the norms in `slots` [first, last). `states[i]` belongs to norm i.
 template <class T>
-inline void complete_norms(state_job<T>& job, const std::vector<norm_state>& states, int first, int last, norm_mode mode) {
+inline void complete_norms(state_job<T>& job, const std::vector<norm_state>& states, int first, int last,
+                           norm_mode mode) {
   const double count = static_cast<double>(job.batch * job.out_height * job.out_width);
   const std::int64_t row = std::int64_t{job.slots} * job.seen * 2;
   for (std::size_t i = 0; i < job.norms.size(); ++i) {
@@ -41,7 +42,8 @@ inline void complete_norms(state_job<T>& job, const std::vector<norm_state>& sta
     for (int j = 0; j < job.seen; ++j) {
       const std::int64_t column = (std::int64_t{norm.slot} * job.seen + j) * 2;
       const double mean = block_sum(job.sums, job.blocks, row, column) / count;
-      const double variance = std::max(0.0, block_sum(job.sums, job.blocks, row, column + 1) / count - mean * mean);
+      const double variance =
+          std::max(0.0, block_sum(job.sums, job.blocks, row, column + 1) / count - mean * mean);
       const auto at = i * static_cast<std::size_t>(job.seen) + static_cast<std::size_t>(j);
       job.mean[at] = static_cast<T>(mean);
       job.scale[at] = static_cast<T>(1 / std::sqrt(variance + norm_epsilon));
@@ -50,10 +52,11 @@ inline void complete_norms(state_job<T>& job, const std::vector<norm_state>& sta
   }
 }
 
-/// The affine form of a batch norm's gradient. `factor` times g reaches the norm's output; s0 and s1 are the sums of g and of
-/// g times the normalized z.
+/// The affine form of a batch norm's gradient. `factor` times g reaches the norm's output; s0 and s1 are the
+/// sums of g and of g times the normalized z.
 template <class T>
-inline affine<T> norm_gradient(bool batch, double factor, double mean, double scale, double s0, double s1, double count) {
+inline affine<T> norm_gradient(bool batch, double factor, double mean, double scale, double s0, double s1,
+                               double count) {
   affine<T> k;
   const double a = factor * scale;
   k.a = static_cast<T>(a);
@@ -66,8 +69,8 @@ inline affine<T> norm_gradient(bool batch, double factor, double mean, double sc
   return k;
 }
 
-/// After backward pass 1: gradients of op weights [edges, ops] and edge weights [edges] (either may be null) and the affine
-/// forms of all terms.
+/// After backward pass 1: gradients of op weights [edges, ops] and edge weights [edges] (either may be null)
+/// and the affine forms of all terms.
 template <class T>
 inline void complete_terms(state_job<T>& job, T* op_gradients, std::int64_t ops, T* edge_gradients) {
   const double count = static_cast<double>(job.batch * job.out_height * job.out_width);
@@ -101,7 +104,8 @@ inline void complete_terms(state_job<T>& job, T* op_gradients, std::int64_t ops,
         job.term_gradients[e].push_back(norm_gradient<T>(batch, factor, mean, scale, s0, s1, count));
       }
       if (op_gradients) {
-        op_gradients[static_cast<std::int64_t>(e) * ops + term.op] = static_cast<T>(total * static_cast<double>(edge.weight));
+        op_gradients[static_cast<std::int64_t>(e) * ops + term.op] =
+            static_cast<T>(total * static_cast<double>(edge.weight));
       }
       edge_gradient += op_weight * total;
     }

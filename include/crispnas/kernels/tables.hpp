@@ -1,5 +1,8 @@
-// What does the fused mixed operation need to know? Plain run-time tables: operations, weights, edges, geometry.
+// What does the fused mixed operation need to know? Plain run-time tables: operations, weights, edges,
+// geometry.
 #pragma once
+
+#include <ATen/core/Tensor.h>
 
 #include <array>
 #include <cstdint>
@@ -8,11 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include <ATen/core/Tensor.h>
-
 namespace crispnas::kernels {
 
-/// Operations with a fused form (definitions: the DARTS and NAS-Bench-201 search spaces, convolutions without affine norms).
+/// Operations with a fused form (definitions: the DARTS and NAS-Bench-201 search spaces, convolutions without
+/// affine norms).
 enum class op_kind {
   none,
   max_pool_3x3,
@@ -24,11 +26,12 @@ enum class op_kind {
   dil_conv_3x3,
   dil_conv_5x5,
   nor_conv_1x1,
+  nor_conv_3x3,
 };
 
 /// The operation of a published name, if it has a fused form.
 inline std::optional<op_kind> find_op(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, op_kind>, 10> names{{
+  static constexpr std::array<std::pair<std::string_view, op_kind>, 11> names{{
       {"none", op_kind::none},
       {"max_pool_3x3", op_kind::max_pool_3x3},
       {"avg_pool_3x3", op_kind::avg_pool_3x3},
@@ -39,6 +42,7 @@ inline std::optional<op_kind> find_op(std::string_view name) {
       {"dil_conv_3x3", op_kind::dil_conv_3x3},
       {"dil_conv_5x5", op_kind::dil_conv_5x5},
       {"nor_conv_1x1", op_kind::nor_conv_1x1},
+      {"nor_conv_3x3", op_kind::nor_conv_3x3},
   }};
   for (const auto& [text, kind] : names) {
     if (text == name) return kind;
@@ -46,10 +50,14 @@ inline std::optional<op_kind> find_op(std::string_view name) {
   return std::nullopt;
 }
 
-/// Whether the operation of this published name has a fused form.
-inline bool supported(std::string_view name) { return find_op(name).has_value(); }
+/// Whether the operation of this published name has a fused form at this stride.
+inline bool supported(std::string_view name, std::int64_t stride = 1) {
+  const auto kind = find_op(name);
+  return kind.has_value() && (stride == 1 || *kind != op_kind::nor_conv_3x3);
+}
 
-/// Running statistics of one batch norm (no scale and shift, eps 1e-5, momentum 0.1); updated in place when training.
+/// Running statistics of one batch norm (no scale and shift, eps 1e-5, momentum 0.1); updated in place when
+/// training.
 struct norm_state {
   at::Tensor mean;      // [channels]
   at::Tensor variance;  // [channels]
@@ -58,9 +66,10 @@ struct norm_state {
 /// One operation of one edge. Weights in order of use:
 ///   sep_conv: depthwise [c, 1, k, k], pointwise [c, c, 1, 1], depthwise, pointwise;   two norms
 ///   dil_conv: depthwise, pointwise;                                                   one norm
-///   skip_connect at stride 2: conv_1 and conv_2 [c / 2, c, 1, 1];                      one norm (at stride 1: nothing)
-///   nor_conv_1x1: weight [c, c, 1, 1], and a bias [c] if it has one;                   one norm
-///   pools: no weights;                                            one norm, or none for pools that are not normalized
+///   skip_connect at stride 2: conv_1 and conv_2 [c / 2, c, 1, 1];                      one norm (at stride
+///   1: nothing) nor_conv_1x1, nor_conv_3x3 (stride 1): weight [c, c, k, k], and a bias [c] if any;  one norm
+///   pools: no weights;                                            one norm, or none for pools that are not
+///   normalized
 /// with c = channels / partial.
 struct op_params {
   op_kind kind = op_kind::none;

@@ -1,12 +1,13 @@
-// Which vector instructions run? A kernel body is written once over simd<T, Bytes> (GCC vector extensions) and compiled for
-// AVX-512, AVX2 and the baseline; the widest one that this processor has is picked at run time.
+// Which vector instructions run? A kernel body is written once over simd<T, Bytes> (GCC vector extensions)
+// and compiled for AVX-512, AVX2 and the baseline; the widest one that this processor has is picked at run
+// time.
 #pragma once
 
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
-#include <ATen/Parallel.h>
+#include <crispnas/kernels/parallel.hpp>
 
 #define CRISPNAS_INLINE inline __attribute__((always_inline))
 #if defined(__clang__)
@@ -21,8 +22,8 @@
 
 namespace crispnas::kernels {
 
-/// Vectors of `Bytes` bytes of scalars T. Vectors are never passed by value, so that the calling convention of the baseline
-/// does not matter.
+/// Vectors of `Bytes` bytes of scalars T. Vectors are never passed by value, so that the calling convention
+/// of the baseline does not matter.
 template <class T, int Bytes>
 struct simd {
   using scalar = T;
@@ -32,8 +33,8 @@ struct simd {
   static CRISPNAS_INLINE vec& at(T* p) { return *reinterpret_cast<vec*>(p); }
 };
 
-/// Width in bytes of the vectors in use: 64, 32 or 16. The environment variable CRISPNAS_VECTOR_BYTES lowers it (to compare
-/// or to test); it is read once.
+/// Width in bytes of the vectors in use: 64, 32 or 16. The environment variable CRISPNAS_VECTOR_BYTES lowers
+/// it (to compare or to test); it is read once.
 inline int vector_bytes() {
   static const int bytes = [] {
     int widest = 16;
@@ -79,8 +80,8 @@ CRISPNAS_TARGET_512 void run_512(const Job& job, std::int64_t block) {
 
 }  // namespace detail
 
-/// Body::run<simd>(job, block) for every block of images, in parallel. Bodies write to places of their own block only, so the
-/// result does not depend on the number of threads.
+/// Body::run<simd>(job, block) for every block of images, in parallel. Bodies write to places of their own
+/// block only, so the result does not depend on the number of threads.
 template <class Body, class T, class Job>
 void for_blocks(const Job& job, std::int64_t blocks) {
   auto* run = &detail::run_128<Body, T, Job>;
@@ -88,9 +89,7 @@ void for_blocks(const Job& job, std::int64_t blocks) {
   if (vector_bytes() == 32) run = &detail::run_256<Body, T, Job>;
   if (vector_bytes() == 64) run = &detail::run_512<Body, T, Job>;
 #endif
-  at::parallel_for(0, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t block = begin; block < end; ++block) run(job, block);
-  });
+  parallel_blocks(blocks, [&](std::int64_t block) { run(job, block); });
 }
 
 }  // namespace crispnas::kernels

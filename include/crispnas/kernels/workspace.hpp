@@ -1,13 +1,14 @@
-// Where does the memory of large intermediate tensors come from? From blocks that are kept and used again, so that a search
-// asks the system for memory in its first steps only; on Linux in huge pages, which the many streams of the kernels need.
+// Where does the memory of large intermediate tensors come from? From blocks that are kept and used again, so
+// that a search asks the system for memory in its first steps only; on Linux in huge pages, which the many
+// streams of the kernels need.
 #pragma once
+
+#include <ATen/Functions.h>
 
 #include <cstdlib>
 #include <map>
 #include <mutex>
 #include <new>
-
-#include <ATen/Functions.h>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -30,7 +31,8 @@ class workspace {
     if (bytes < smallest) return at::empty(sizes, options);
     const std::size_t size = (bytes + unit - 1) / unit * unit;
     void* memory = find(size);
-    return at::from_blob(memory, sizes, [this](void* p) { give_back(p); }, options);
+    return at::from_blob(
+        memory, sizes, [this](void* p) { give_back(p); }, options);
   }
 
   /// Returns what no tensor uses to the system.
@@ -78,6 +80,8 @@ class workspace {
 };
 
 /// A tensor like t from the workspace.
-inline at::Tensor workspace_like(const at::Tensor& t) { return workspace::of_process().take(t.sizes(), t.options()); }
+inline at::Tensor workspace_like(const at::Tensor& t) {
+  return workspace::of_process().take(t.sizes(), t.options());
+}
 
 }  // namespace crispnas::kernels

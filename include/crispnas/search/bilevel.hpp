@@ -71,13 +71,29 @@ inline std::vector<at::Tensor> own_gradients(const at::Tensor& loss, const std::
   return gradients;
 }
 
+/// Parameters that need no gradient for a while, also when an exception ends it.
+class frozen {
+ public:
+  explicit frozen(const std::vector<at::Tensor>& parameters) : parameters_(parameters) {
+    for (const auto& p : parameters_) p.set_requires_grad(false);
+  }
+  frozen(const frozen&) = delete;
+  frozen& operator=(const frozen&) = delete;
+  ~frozen() {
+    for (const auto& p : parameters_) p.set_requires_grad(true);
+  }
+
+ private:
+  const std::vector<at::Tensor>& parameters_;
+};
+
 }  // namespace detail
 
 /// The upper level: one step on alpha and beta at fixed weights. Only gradients of alpha and beta are computed.
 inline void architecture_step(any_supernet& net, const step_losses& losses, const step_optimizers& optimizers,
                               const labelled_batch& batch, step_result& result) {
   if (!optimizers.train_alpha && !optimizers.train_beta) return;
-  for (const auto& w : optimizers.weights.parameters()) w.set_requires_grad(false);
+  const detail::frozen still(optimizers.weights.parameters());
   std::vector<at::Tensor> searched;
   const auto add = [&](bool on, const adam& a) {
     if (on) searched.insert(searched.end(), a.parameters().begin(), a.parameters().end());
@@ -86,7 +102,6 @@ inline void architecture_step(any_supernet& net, const step_losses& losses, cons
   add(optimizers.train_beta, optimizers.beta);
   const at::Tensor loss = architecture_loss(net, losses, batch, result);
   const auto gradients = detail::own_gradients(loss, searched);
-  for (const auto& w : optimizers.weights.parameters()) w.set_requires_grad(true);
   const auto alphas = optimizers.train_alpha ? optimizers.alpha.parameters().size() : 0;
   const auto middle = gradients.begin() + static_cast<std::ptrdiff_t>(alphas);
   if (optimizers.train_alpha) optimizers.alpha.step({gradients.begin(), middle});

@@ -32,7 +32,7 @@ struct search_options {
   double strength = 1.0;            ///< factor on the regularizer; 0 is the control
 
   augmentation augment{};           ///< crop with padding 4, flip, no cutout
-  std::function<void(const step_progress&)> on_step;  ///< called after every step
+  std::function<void(const step_progress&)> on_step{};  ///< called after every step
 };
 
 namespace presets {

@@ -105,7 +105,10 @@ class searcher {
     report.train_loss = sums.weight_loss / double(steps);
     report.arch_loss = sums.arch_loss / double(steps);
     report.train_accuracy = 100.0 * sums.correct / double(steps * options_.batch_size);
-    for (const auto& term : waiting->terms) report.terms.push_back({term.name, term.value.item<double>(), term.factor});
+    for (const auto& term : waiting->terms) {
+      const double value = term.value.is_meta() ? std::nan("") : term.value.item<double>();
+      report.terms.push_back({term.name, value, term.factor});
+    }
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     return report;
   }
