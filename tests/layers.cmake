@@ -76,6 +76,8 @@ foreach(header IN LISTS headers)
       endif()
     elseif(included STREQUAL "sys/mman.h" AND header STREQUAL "crispnas/kernels/workspace.hpp")
       # Linux alone: huge pages for the large intermediate tensors.
+    elseif(included STREQUAL "dlfcn.h" AND from STREQUAL "kernels")
+      # POSIX; the kernels look up the threads of LibTorch's OpenMP with it
     elseif(NOT included MATCHES "^[a-z_0-9]+$")
       problem("it is neither of the standard library nor of LibTorch")
     endif()

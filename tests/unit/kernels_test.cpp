@@ -6,7 +6,9 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <crispnas/error.hpp>
 #include <crispnas/kernels/kernels.hpp>
+#include <crispnas/kernels/plan.hpp>
 #include <cstdint>
 #include <string>
 #include <tuple>

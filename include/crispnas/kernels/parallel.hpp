@@ -1,8 +1,7 @@
-// How do blocks of images share the processor? Threads take one block after another. The template
-// at::parallel_for is serial in programs that are not compiled with OpenMP, and a second OpenMP runtime or
-// pool would compete with the threads of LibTorch's own operations, which spin while they wait. So the
-// threads are those of the OpenMP runtime that LibTorch has loaded; without one, those of ATen's inter-op
-// pool. No compiler flag is needed.
+// How do blocks of images share the processor? Threads of ATen's inter-op pool take one block after another;
+// the caller works, too, and waits only for blocks that are under way, so a processor that others use as well
+// costs no more than its share. (The template at::parallel_for is serial in programs that are not compiled
+// with OpenMP; this needs no compiler flag.)
 #pragma once
 
 #include <ATen/Parallel.h>
@@ -14,10 +13,6 @@
 #include <exception>
 #include <memory>
 #include <mutex>
-
-#if defined(__linux__)
-#include <dlfcn.h>
-#endif
 
 namespace crispnas::kernels {
 
@@ -58,30 +53,6 @@ class block_queue {
   std::exception_ptr failure_;
 };
 
-/// Runs function(data) on `threads` threads and waits for them: OpenMP's `parallel`, as GCC and Clang call
-/// it.
-using openmp_parallel = void (*)(void (*function)(void*), void* data, unsigned threads, unsigned flags);
-
-/// That of the runtime in this process; null if there is none.
-inline openmp_parallel loaded_openmp() {
-#if defined(__linux__)
-  static const auto found = reinterpret_cast<openmp_parallel>(dlsym(RTLD_DEFAULT, "GOMP_parallel"));
-  return found;
-#else
-  return nullptr;
-#endif
-}
-
-template <class Body>
-struct block_work {
-  block_queue& queue;
-  const Body& body;
-  static void run(void* data) {
-    const auto& mine = *static_cast<block_work*>(data);
-    mine.queue.work(mine.body);
-  }
-};
-
 }  // namespace detail
 
 /// body(block) for every block in [0, blocks) on at::get_num_threads() threads, the caller's among them. The
@@ -96,12 +67,6 @@ void parallel_blocks(std::int64_t blocks, const Body& body) {
     return;
   }
   const auto queue = std::make_shared<detail::block_queue>(blocks);
-  if (const auto parallel = detail::loaded_openmp()) {
-    detail::block_work<Body> work{*queue, body};
-    parallel(&detail::block_work<Body>::run, &work, static_cast<unsigned>(threads), 0);
-    queue->wait();
-    return;
-  }
   for (std::int64_t i = 1; i < threads; ++i) {
     at::launch([queue, &body] {
       queue->work(body);

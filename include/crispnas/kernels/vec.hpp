@@ -3,11 +3,10 @@
 // time.
 #pragma once
 
+#include <crispnas/kernels/parallel.hpp>
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
-
-#include <crispnas/kernels/parallel.hpp>
 
 #define CRISPNAS_INLINE inline __attribute__((always_inline))
 #if defined(__clang__)

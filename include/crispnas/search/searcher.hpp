@@ -58,16 +58,13 @@ class searcher {
     check(options);
   }
 
+  class epochs_to_run;
+
   /// Runs epoch after epoch as the result is iterated: `for (const auto& epoch : search.run(data))`. The first half of `data`
   /// trains the weights, the second one alpha and beta.
   template <dataset D>
-  auto run(const D& data) {
-    check_dataset(data);
-    const labelled_images all(data.images(), data.labels(), data.classes(), {data.mean(), data.stddev()});
-    return run(all.halves());
-  }
+  epochs_to_run run(const D& data);
 
-  class epochs_to_run;
   /// The same with the two halves given.
   epochs_to_run run(const dataset_halves& halves);
 
@@ -219,5 +216,12 @@ class searcher::epochs_to_run {
 };
 
 inline searcher::epochs_to_run searcher::run(const dataset_halves& halves) { return {*this, halves}; }
+
+template <dataset D>
+searcher::epochs_to_run searcher::run(const D& data) {
+  check_dataset(data);
+  const labelled_images all(data.images(), data.labels(), data.classes(), {data.mean(), data.stddev()});
+  return run(all.halves());
+}
 
 }  // namespace crispnas

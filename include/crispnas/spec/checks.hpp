@@ -6,6 +6,7 @@
 #include <crispnas/spec/cell.hpp>
 #include <crispnas/spec/edge_budget.hpp>
 #include <crispnas/spec/feasible.hpp>
+#include <crispnas/spec/policies.hpp>
 #include <cstdint>
 #include <type_traits>
 

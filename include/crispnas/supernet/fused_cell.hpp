@@ -14,7 +14,7 @@ namespace crispnas {
 /// Whether every op of a space has a fused form.
 inline bool has_fused_form(const space_table& space) {
   for (auto name : space.op_names) {
-    if (!kernels::supported(name)) return false;
+    if (!kernels::supported(name, 1) || !kernels::supported(name, 2)) return false;
   }
   return space.layout == skeleton::stacked;
 }
