@@ -187,6 +187,6 @@ inline dataset_halves labelled_images::halves() const {
   return {subset(0, size() / 2), subset(size() / 2, size())};
 }
 
-static_assert(dataset<labelled_images>);
+static_assert(dataset<labelled_images>, "crispnas::labelled_images: it must meet the contract of a data set above.");
 
 }  // namespace crispnas

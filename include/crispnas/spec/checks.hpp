@@ -142,8 +142,8 @@ template <class Cell, class Budget>
 struct report_counts {
   static constexpr group_table group = group_counts<Cell, Budget>::group;
   static constexpr int in_degree = std::popcount(group.edges);
-  static_assert(sizeof(require_a_count<group.kept>) > 0);
-  static_assert(sizeof(require_enough_edges<group.kept, in_degree>) > 0);
+  static_assert(sizeof(require_a_count<group.kept>) > 0, "crispnas::keep: see the note.");
+  static_assert(sizeof(require_enough_edges<group.kept, in_degree>) > 0, "crispnas::keep: see the note.");
 };
 
 template <class Cell, class Budget>

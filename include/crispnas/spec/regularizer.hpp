@@ -48,7 +48,7 @@ template <template <class> class Factor, class Default, class First, class... Re
 struct pick_factor<Factor, Default, First, Rest...> : pick_factor<Factor, Default, Rest...> {};
 template <template <class> class Factor, class Default, class S, class... Rest>
 struct pick_factor<Factor, Default, Factor<S>, Rest...> {
-  static_assert(sizeof(Factor<S>) > 0);
+  static_assert(sizeof(Factor<S>) > 0, "crispnas::da2s: see the note.");
   using type = S;
 };
 
