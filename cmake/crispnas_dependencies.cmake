@@ -66,6 +66,9 @@ if(CRISPNAS_BUILD_EXAMPLES AND NOT EXISTS "${CRISPNAS_FASHION_MNIST_DIR}/train-i
                  "apt-get install dataset-fashion-mnist")
 endif()
 
+if(CRISPNAS_SPEC_ONLY)
+  return()
+endif()
 crispnas_libtorch_target()
 if(NOT TARGET crispnas::libtorch AND crispnas_may_fetch)
   crispnas_pip_install_torch()

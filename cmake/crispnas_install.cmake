@@ -12,6 +12,6 @@ configure_package_config_file(cmake/crispnasConfig.cmake.in crispnasConfig.cmake
 # Before 1.0 a minor version may break users. Nothing is compiled, so the architecture does not matter.
 write_basic_package_version_file(crispnasConfigVersion.cmake COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/crispnasConfig.cmake
-              ${CMAKE_CURRENT_BINARY_DIR}/crispnasConfigVersion.cmake cmake/crispnas_libtorch.cmake
+              ${CMAKE_CURRENT_BINARY_DIR}/crispnasConfigVersion.cmake cmake/crispnas_libtorch.cmake cmake/crispnas_compiled.cmake
         DESTINATION ${package})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/crispnas)

@@ -57,9 +57,9 @@ std::string table(const std::vector<support::search_result>& results, int kept) 
 
 void run(const demo_options& options) {
   support::check_output_folder(options.out);
-  const auto data = support::load_fashion_mnist(options.data);
-  const auto train = data.train.head(options.images);
-  const auto held_out = data.held_out.head(options.held_out);
+  const auto data = support::or_usage_error([&] { return support::load_fashion_mnist(options.data); });
+  const auto train = support::or_usage_error([&] { return data.train.head(options.images); });
+  const auto held_out = support::or_usage_error([&] { return data.held_out.head(options.held_out); });
   const support::scale& s = options.scale;
   support::check_run(support::darts_method("da2s", 8, s.partial), s, train);
   const auto steps = s.epochs * (train.size() / 2 / s.batch_size);

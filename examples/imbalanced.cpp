@@ -14,15 +14,17 @@ struct imbalanced : cn::spec<cn::darts_cell, cn::partial_channels<4>,
 static_assert(cn::edges_v<imbalanced> == 14 && cn::kept_edges_v<imbalanced> == 3);
 
 int main() {
-  const auto pixels = torch::randint(256, {256, 3, 16, 16}, torch::kByte);
-  const cn::labelled_images data(pixels, torch::randint(10, {256}), 10);
+  const auto pixels = torch::randint(256, {320, 3, 16, 16}, torch::kByte);
+  const cn::labelled_images all(pixels, torch::randint(10, {320}), 10);
+  const auto data = all.head(256);            // trains weights, alpha and beta
+  const auto held_out = all.subset(256, 320);  // trains nothing
 
   cn::supernet<imbalanced> net({.channels = 8, .cells = 3, .classes = 10});
-  const auto rate = cn::rate_for_travel(8 * 4);
+  const auto rate = cn::rate_for_travel(8 * 4);  // alpha and beta can go as far as in the paper, in 32 steps
   cn::searcher search(net, {.epochs = 8, .batch_size = 32, .alpha_rate = rate, .beta_rate = rate, .strength = 0.1});
   for (const auto& epoch : search.run(data)) fmt::print("{}\n", epoch);
 
   const auto found = cn::discretize(net);  // keeps exactly 3 edges, all reachable
   fmt::print("{}\n", found);
-  fmt::print("{}\n", cn::discretization_gap(net, found, data));
+  fmt::print("{}\n", cn::discretization_gap(net, found, held_out));
 }

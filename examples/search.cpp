@@ -6,6 +6,7 @@
 #include <crispnas/format.hpp>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "support/cli.hpp"
 #include "support/datasets.hpp"
@@ -31,6 +32,7 @@ struct search_flags {
   std::uint64_t seed = 0;
   int threads = 0;
   bool quiet = false;
+  std::vector<std::string> darts_only;  ///< flags that were given and mean something in the DARTS space only
   support::scale scale{.channels = 16, .cells = 8, .epochs = 50, .weight_rate = 0.025, .reestimate = true, .strength = 1.0};
 };
 
@@ -40,14 +42,6 @@ support::image_splits load_images(const search_flags& flags) {
     return support::load_cifar10(flags.data);
   }
   return support::load_fashion_mnist(flags.data.empty() ? support::fashion_mnist_folder : flags.data.c_str());
-}
-
-support::image_splits load(const search_flags& flags) {
-  try {
-    return load_images(flags);
-  } catch (const cn::error& e) {
-    throw support::usage_error(e.what());
-  }
 }
 
 cn::labelled_images first(const cn::labelled_images& all, std::int64_t wanted) {
@@ -60,9 +54,13 @@ void run(search_flags flags) {
   s.device = support::parse_device(flags.device);
   if (flags.threads > 0) at::set_num_threads(flags.threads);
   const bool darts_space = flags.space == "darts";
+  if (!darts_space && !flags.darts_only.empty()) {
+    throw support::usage_error(fmt::format("{} belongs to the darts space; in {} every edge is kept and K = 1. Leave it out.",
+                                           flags.darts_only.front(), flags.space));
+  }
   const int kept = darts_space ? std::stoi(flags.budget) : 6;
   s.partial = darts_space ? std::stoi(flags.partial) : 1;
-  const auto data = load(flags);
+  const auto data = support::or_usage_error([&] { return load_images(flags); });
   const auto train = first(data.train, flags.images);
   const auto held_out = first(data.held_out, flags.held_out);
   const auto method = darts_space ? support::darts_method(flags.method, kept, s.partial)
@@ -149,9 +147,13 @@ int main(int argc, char** argv) {
   app.add_option("--last-weight-rate", s.last_weight_rate, "rate of the weights at the end of the cosine");
   app.add_option("--arch-rate", s.arch_rate, "rate of alpha and beta; 0: so that a logit can travel as far as in the paper");
   app.add_option("--strength", s.strength, "factor on the regularizer");
-  app.add_option("--crop-padding", s.augment.crop_padding, "random crop out of this much padding");
-  app.add_option("--cutout", s.augment.cutout, "side of the square that is blanked; 0: none");
+  app.add_option("--crop-padding", s.augment.crop_padding, "random crop out of this much padding")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--cutout", s.augment.cutout, "side of the square that is blanked; 0: none")->check(CLI::NonNegativeNumber);
   app.add_flag("--quiet", flags.quiet, "no progress");
   if (const auto code = support::parse_command_line(app, argc, argv)) return *code;
+  for (const char* flag : {"--budget", "--k"}) {
+    if (app.count(flag) > 0) flags.darts_only.emplace_back(flag);
+  }
   return support::guarded("search", [&] { run(flags); });
 }

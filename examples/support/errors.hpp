@@ -18,6 +18,16 @@ struct usage_error : crispnas::error {
   using crispnas::error::error;
 };
 
+/// What `body` returns; an error of the library in it is the caller's mistake (a folder that is not there, a number that does not fit).
+template <class Body>
+decltype(auto) or_usage_error(Body&& body) {
+  try {
+    return body();
+  } catch (const crispnas::error& e) {
+    throw usage_error(e.what());
+  }
+}
+
 /// Runs `body` and turns what it throws into a message and an exit code. `body` returns the exit code, or
 /// nothing for 0.
 template <class Body>

@@ -78,17 +78,15 @@ inline cn::search_options search_options_of(const scale& s, std::int64_t images,
 /// Tries what a run would begin with, so that options that cannot work are found before hours depend on them, and are the caller's
 /// mistake (exit code 2).
 inline void check_run(const method_choice& method, const scale& s, const cn::labelled_images& train) {
-  try {
+  or_usage_error([&] {
     cn::any_supernet net(method.configuration.space, method.configuration.ops, network_options(s, train, 0));
-    cn::searcher search(net, method.configuration.regularizer, search_options_of(s, train.size(), 1.0, 0));
+    cn::searcher search(net, method.configuration.regularizer, search_options_of(s, train.size(), s.strength, 0));
     search.run(train.halves());
     if (!net.options().device.is_meta()) {
       at::NoGradGuard no_grad;
       net.forward(at::zeros({2, train.images().size(1), train.images().size(2), train.images().size(3)}, net.options().device));
     }
-  } catch (const cn::error& e) {
-    throw usage_error(e.what());
-  }
+  });
 }
 
 /// Searches, cuts to every budget of `budgets` (empty: the method's own), measures on `held_out`.

@@ -5,6 +5,8 @@
 #include <set>
 #include <string>
 
+#include <random>
+
 #include "support.hpp"
 
 namespace cn = crispnas;
@@ -329,6 +331,56 @@ TEST_CASE("liveness at 3 of 14, by hand") {
   CHECK(p[12] == doctest::Approx(1 / 5.).epsilon(1e-12));
 }
 
+TEST_CASE("liveness where shares and masses depend on each other: both fit together") {
+  // The rule itself, applied once to the shares that came out: share ~ mass(source) * e^beta within its group, where the mass of
+  // a node is what its edges keep. Only the fixed point comes out unchanged.
+  const auto residual = [](const cn::space_table& space, const std::vector<double>& beta) {
+    const auto& cell = space.normal;
+    auto arch = test::make_architecture(space, 0.0);
+    test::assign(arch.beta(0), beta);
+    const auto share = test::numbers(cn::edge_shares(space, cell, arch.beta(0)));
+    std::vector<double> mass(std::size_t(cell.states()), 1.0);
+    for (const auto& group : cell.groups) {
+      for (int node = cell.inputs; node < cell.states(); ++node) {
+        if (!((group.nodes >> node) & 1U)) continue;
+        double entering = 0.0;
+        for (std::size_t e = 0; e < share.size(); ++e) entering += cell.edges[e].to == node ? share[e] : 0.0;
+        mass[std::size_t(node)] = std::min(1.0, group.kept * entering);
+      }
+    }
+    double worst = 0.0;
+    for (const auto& group : cell.groups) {
+      double sum = 0.0;
+      const auto pull = [&](std::size_t e) {
+        const bool member = ((group.edges & cell.present) >> e) & 1U;
+        return member ? mass[std::size_t(cell.edges[e].from)] * std::exp(beta[e]) : 0.0;
+      };
+      for (std::size_t e = 0; e < share.size(); ++e) sum += pull(e);
+      for (std::size_t e = 0; e < share.size(); ++e) {
+        if (((group.edges & cell.present) >> e) & 1U) worst = std::max(worst, std::abs(share[e] - pull(e) / sum));
+      }
+    }
+    return worst;
+  };
+  using interleaved = cn::edge_budget<cn::keep<1, cn::nodes<2, 5>>, cn::keep<1, cn::nodes<3, 4>>>;
+  using inside = cn::edge_budget<cn::keep<2, cn::nodes<2, 3, 4>>, cn::keep<1, cn::nodes<5>>>;
+  std::mt19937_64 random(5);
+  std::normal_distribution<double> scatter(0.0, 2.0);
+  for (int trial = 0; trial < 100; ++trial) {
+    std::vector<double> beta(14);
+    for (auto& b : beta) b = std::min(1.0, scatter(random));
+    CHECK(residual(cn::table_v<darts<cn::edges_3_of_14>>, beta) < 1e-9);
+    CHECK(residual(cn::table_v<darts<interleaved>>, beta) < 0.02);
+    CHECK(residual(cn::table_v<darts<inside>>, beta) < 0.02);
+  }
+  // 3 -> 5 hangs on node 3, which gets nothing since 0 -> 4 takes the share of its group.
+  std::vector<double> chain(14, -3.0);
+  chain[5] = chain[12] = 1.0;  // 0 -> 4, 3 -> 5
+  auto arch = test::make_architecture<darts<interleaved>>(0.0);
+  test::assign(arch.beta(0), chain);
+  CHECK(test::numbers(cn::edge_shares(cn::table_v<darts<interleaved>>, cn::table_v<darts<interleaved>>.normal, arch.beta(0)))[12] < 0.5);
+}
+
 TEST_CASE("op weights: softmax, the authors' transform, two of an edge") {
   const at::Tensor alpha = test::doubles({0, std::log(2.0), 0, 0, 0, 0, 0}).view({1, 7});
   CHECK(test::numbers(cn::op_weights(cn::table_v<darts<>>, alpha))[1] ==
@@ -345,6 +397,9 @@ TEST_CASE("the authors' code exchanges the betas of normal and reduction cells")
   const auto w = arch.fixed_weights();
   const auto reduce = test::numbers(at::softmax(arch.beta(1).slice(0, 2, 5).clamp_max(1.0), 0) * 3);
   CHECK(test::numbers(w[0].edges)[3] == doctest::Approx(reduce[1]).epsilon(1e-12));
+  // but cuts each cell by its own
+  const auto normal = test::numbers(at::softmax(arch.beta(0).slice(0, 2, 5).clamp_max(1.0), 0) * 3);
+  CHECK(test::numbers(arch.ranking_weights()[0].edges)[3] == doctest::Approx(normal[1]).epsilon(1e-12));
 }
 
 TEST_CASE("the NAS-Bench-201 cell against a second implementation") {

@@ -167,7 +167,8 @@ class labelled_images {
   /// The first n images.
   labelled_images head(std::int64_t n) const { return subset(0, n); }
 
-  /// The two halves of a bilevel search. With an odd number the second has one more.
+  /// The two halves of a bilevel search, in the order of the images: mix a data set that is sorted by class first.
+  /// With an odd number the second has one more. Throws `error` where the halves are of different classes.
   dataset_halves halves() const;
 
  private:
@@ -184,7 +185,23 @@ struct dataset_halves {
 
 inline dataset_halves labelled_images::halves() const {
   if (size() < 2) throw error("data set: a single image cannot be halved; a search needs at least 2.");
-  return {subset(0, size() / 2), subset(size() / 2, size())};
+  dataset_halves parts{subset(0, size() / 2), subset(size() / 2, size())};
+  std::vector<bool> first(static_cast<std::size_t>(classes_)), second(first);
+  std::int64_t shared = 0, present = 0;
+  const auto* label = labels_.const_data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < size(); ++i) {
+    (i < size() / 2 ? first : second)[static_cast<std::size_t>(label[i])] = true;
+  }
+  for (std::size_t c = 0; c < first.size(); ++c) {
+    shared += first[c] && second[c];
+    present += first[c] || second[c];
+  }
+  // One class can lie across the middle of a sorted set.
+  if (present >= 4 && shared <= 1) {
+    throw error(c10::str("data set: of ", present, " classes ", shared, " are in both halves of the images, so the set is sorted by ",
+                         "class. Mix it first, with one order for images and labels (index_select of at::randperm)."));
+  }
+  return parts;
 }
 
 static_assert(dataset<labelled_images>, "crispnas::labelled_images: it must meet the contract of a data set above.");

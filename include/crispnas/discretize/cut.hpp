@@ -16,7 +16,7 @@ namespace crispnas {
 /// A cell type after the cut.
 struct cell_cut {
   kept_set kept;
-  std::vector<std::vector<int>> ops;  ///< of every edge, strongest first; never `none`. Kept edges use theirs.
+  std::vector<std::vector<int>> ops;  ///< of every edge, strongest first. Kept edges use theirs.
 };
 using network_cut = std::vector<cell_cut>;  ///< one per cell type
 
@@ -27,14 +27,18 @@ inline std::vector<double> to_host(const at::Tensor& t) {
   return {flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()};
 }
 
-/// The strongest ops of each edge that are not `none` (unless the space has nothing else), ties to the lower index.
+/// Whether `none` can be an edge's op after the cut. In the DARTS space it cannot: the budget says which edges are absent. In
+/// residual stages (NAS-Bench-201) every edge is kept and `none` is how a cell leaves one out: 5^6 cells, not 4^6.
+inline bool keeps_none(const space_table& space) { return space.layout == skeleton::residual_stages; }
+
+/// The strongest ops of each edge, ties to the lower index.
 inline std::vector<std::vector<int>> strongest_ops(const space_table& space, const std::vector<double>& weights) {
   const std::size_t ops = space.op_names.size();
   std::vector<std::vector<int>> chosen(weights.size() / ops);
   for (std::size_t e = 0; e < chosen.size(); ++e) {
     std::vector<int> order;
     for (std::size_t o = 0; o < ops; ++o) {
-      if (space.op_names[o] != "none" || ops == 1) order.push_back(static_cast<int>(o));
+      if (keeps_none(space) || space.op_names[o] != "none" || ops == 1) order.push_back(static_cast<int>(o));
     }
     std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
       return weights[e * ops + static_cast<std::size_t>(a)] > weights[e * ops + static_cast<std::size_t>(b)];
@@ -67,13 +71,17 @@ inline cell_cut cut_cell(const space_table& space, const cell_table& cell, const
   return cut;
 }
 
-/// Throws crispnas::error where a budget needs an edge that does not exist in the super-network.
 /// Cuts every cell type of a super-network to the budgets of `normal` and `reduction`, which may be other budgets than the one
-/// that it was searched for.
+/// that it was searched for, over the same graph. Throws crispnas::error where it is another graph, or where a budget needs an
+/// edge that does not exist in the super-network.
 inline network_cut cut_network(const any_supernet& net, const cell_table& normal, const cell_table& reduction) {
-  const network_weights soft = net.arch().fixed_weights();
+  const network_weights soft = net.arch().ranking_weights();
   network_cut cut;
   for (std::size_t type = 0; type < soft.size(); ++type) {
+    if (!std::ranges::equal((type == 0 ? normal : reduction).edges, net.space().cell(static_cast<int>(type)).edges)) {
+      throw error("crispnas::cut_network: the budget is one of another cell graph than the super-network's. Take "
+                  "budget_tables<cell, budget> of the same cell.");
+    }
     cut.push_back(cut_cell(net.space(), type == 0 ? normal : reduction, soft[type].ops, soft[type].edges,
                            net.space().cell(static_cast<int>(type)).present));
     if ((cut.back().kept.edges & ~net.space().cell(static_cast<int>(type)).present) != 0) {

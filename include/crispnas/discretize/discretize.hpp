@@ -75,6 +75,10 @@ inline network_cut cut_of(const any_supernet& net, const genotype& found) {
 /// Accuracy before and after cutting `net` to `found`, on images that trained neither weights nor alpha and beta.
 template <dataset D>
 discretization_gap_report discretization_gap(any_supernet& net, const genotype& found, const D& held_out) {
+  if (held_out.classes() > net.options().classes) {
+    throw error("crispnas::discretization_gap: the images have " + std::to_string(held_out.classes()) +
+                " classes, the super-network " + std::to_string(net.options().classes) + ".");
+  }
   return measure_gap(net, cut_of(net, found), sequential_batches(held_out, {.device = net.options().device, .dtype = net.options().dtype}));
 }
 

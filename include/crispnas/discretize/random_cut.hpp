@@ -9,7 +9,7 @@
 
 namespace crispnas {
 
-/// Random edge scores cut to the budget, and a random op (not `none`) on every edge. Any feasible kept set can come out.
+/// Random edge scores cut to the budget, and a random op on every edge. Any feasible kept set can come out.
 inline network_cut random_cut(const space_table& space, const cell_table& normal, const cell_table& reduction,
                               std::uint64_t seed) {
   std::mt19937_64 random(seed);

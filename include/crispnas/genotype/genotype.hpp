@@ -3,6 +3,7 @@
 #pragma once
 
 #include <crispnas/error.hpp>
+#include <crispnas/spec/op.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,7 +12,7 @@ namespace crispnas {
 
 /// The name of an op, stored inline so that a genotype can be a template argument. At most 31 characters.
 struct op_name {
-  static constexpr int capacity = 31;
+  static constexpr int capacity = longest_op_name;
   char text[capacity + 1]{};
 
   constexpr op_name() = default;
@@ -36,7 +37,7 @@ struct gene {
 /// The genes of a cell, at most 64, in the order in which they were added; `concat` has bit s for each state
 /// in the output.
 struct cell_genotype {
-  static constexpr int capacity = 64;
+  static constexpr int capacity = most_genes;
   int inputs = 2;
   int nodes = 4;
   std::uint32_t concat = 0;

@@ -123,7 +123,8 @@ inline void weight_step(any_supernet& net, const network_weights& fixed, sgd& op
   result.correct = (logits.detach().argmax(1) == batch.labels).sum();
 }
 
-/// One bilevel step: alpha and beta learn from `arch_batch`, then the weights from `train_batch`. No device synchronization.
+/// One bilevel step: alpha and beta learn from `arch_batch`, then the weights from `train_batch`. Reads nothing back
+/// from the device.
 inline step_result bilevel_step(any_supernet& net, const step_losses& losses, const step_optimizers& optimizers,
                                 const labelled_batch& train_batch, const labelled_batch& arch_batch) {
   step_result result;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,7 +19,7 @@
 
 namespace crispnas {
 
-/// What an epoch reports: means over its steps.
+/// What an epoch reports: means over its steps, and the regularizer as the last step saw it.
 struct epoch_report {
   int epoch = 0;                 ///< from 1
   int epochs = 0;
@@ -156,12 +157,24 @@ class searcher {
     const auto fail = [](const std::string& what) { throw error("crispnas::searcher: " + what); };
     if (o.epochs < 1) fail("epochs = " + std::to_string(o.epochs) + "; a search needs at least 1.");
     if (o.batch_size < 2) fail("batch_size = " + std::to_string(o.batch_size) + "; batch norm needs at least 2 images.");
-    for (double rate : {o.weight_rate, o.alpha_rate, o.beta_rate}) {
-      if (!(rate >= 0) || !std::isfinite(rate)) fail("a rate is negative or not finite.");
-    }
-    for (double fraction : {o.alpha_warmup, o.beta_warmup}) {
-      if (!(fraction >= 0 && fraction <= 1)) fail("a warm-up is a fraction of the run, between 0 and 1.");
-    }
+    const auto bounded = [&](const char* name, double value, double low, double high, const char* range) {
+      if (!(value >= low && value <= high)) fail(std::string(name) + " = " + std::to_string(value) + "; it is to be " + range + ".");
+    };
+    constexpr double finite = std::numeric_limits<double>::max();
+    const char* positive = "0 or more, and finite";
+    const char* fraction = "a fraction between 0 and 1";
+    bounded("weight_rate", o.weight_rate, 0, finite, positive);
+    bounded("last_weight_rate", o.last_weight_rate, 0, finite, positive);
+    bounded("alpha_rate", o.alpha_rate, 0, finite, positive);
+    bounded("beta_rate", o.beta_rate, 0, finite, positive);
+    bounded("weight_decay", o.weight_decay, 0, finite, positive);
+    bounded("arch_decay", o.arch_decay, 0, finite, positive);
+    bounded("strength", o.strength, 0, finite, positive);
+    bounded("alpha_warmup", o.alpha_warmup, 0, 1, fraction);
+    bounded("beta_warmup", o.beta_warmup, 0, 1, fraction);
+    bounded("momentum", o.momentum, 0, std::nextafter(1.0, 0.0), "from 0 up to, not including, 1");
+    bounded("adam_beta1", o.adam_beta1, 0, std::nextafter(1.0, 0.0), "from 0 up to, not including, 1");
+    bounded("adam_beta2", o.adam_beta2, 0, std::nextafter(1.0, 0.0), "from 0 up to, not including, 1");
   }
 
   any_supernet& net_;
@@ -176,6 +189,12 @@ class searcher {
 class searcher::epochs_to_run {
  public:
   epochs_to_run(searcher& owner, dataset_halves halves) : owner_(&owner), halves_(std::move(halves)) {
+    for (const auto* half : {&halves_.weights, &halves_.architecture}) {
+      if (half->classes() > owner.net_.options().classes) {
+        throw error("crispnas::searcher: the images have " + std::to_string(half->classes()) + " classes, the super-network " +
+                    std::to_string(owner.net_.options().classes) + ". Give it .classes = " + std::to_string(half->classes()) + ".");
+      }
+    }
     const auto smaller = std::min(halves_.weights.size(), halves_.architecture.size());
     if (owner.options_.batch_size > smaller) {
       throw error("crispnas::searcher: batch_size = " + std::to_string(owner.options_.batch_size) +

@@ -6,6 +6,7 @@
 #include <crispnas/spec/cell.hpp>
 #include <crispnas/spec/edge_budget.hpp>
 #include <crispnas/spec/feasible.hpp>
+#include <crispnas/spec/op.hpp>
 #include <crispnas/spec/policies.hpp>
 #include <cstdint>
 #include <type_traits>
@@ -101,6 +102,22 @@ struct require_feasible {
                 "in a group whose sources may all be cut off, or more in the groups that feed it.");
 };
 
+/// Each further open node doubles the compile time of the feasibility check, and compilers stop at a bound.
+inline constexpr int most_joint_nodes = 8;
+template <class Cell, class Budget>
+constexpr int joint_nodes() {
+  return std::popcount(open_nodes(Budget::template groups<Cell>()));
+}
+template <int JointNodes>
+concept has_few_joint_nodes = JointNodes <= most_joint_nodes;
+
+template <int JointNodes>
+struct require_few_joint_nodes {
+  static_assert(has_few_joint_nodes<JointNodes>,
+                "crispnas::edge_budget: more than 8 nodes of a cell are in joint groups. Give some of them a group of "
+                "their own.");
+};
+
 template <class Cell, class Budget>
 struct group_counts {
   static constexpr auto groups = Budget::template groups<Cell>();
@@ -122,7 +139,7 @@ template <class Cell, class Budget>
 constexpr bool budget_is_met_by_one_cell() {
   if constexpr (!node_cover<Cell, Budget>::met) {
     return false;
-  } else if constexpr (!group_counts<Cell, Budget>::met) {
+  } else if constexpr (!group_counts<Cell, Budget>::met || !has_few_joint_nodes<joint_nodes<Cell, Budget>()>) {
     return false;
   } else {
     return can_be_met_by_a_reachable_set<Cell, Budget>;
@@ -152,6 +169,8 @@ constexpr auto budget_report() {
     return std::type_identity<report_cover<Cell, Budget>>{};
   } else if constexpr (!group_counts<Cell, Budget>::met) {
     return std::type_identity<report_counts<Cell, Budget>>{};
+  } else if constexpr (!has_few_joint_nodes<joint_nodes<Cell, Budget>()>) {
+    return std::type_identity<require_few_joint_nodes<joint_nodes<Cell, Budget>()>>{};
   } else {
     return std::type_identity<require_feasible<Cell, Budget>>{};
   }
@@ -235,6 +254,26 @@ template <int OpsKept, int Ops>
 struct require_enough_ops {
   static_assert(keeps_no_more_ops_than_compete<OpsKept, Ops>,
                 "crispnas::op_budget: more operations are to be kept on an edge than compete on it.");
+};
+
+/// Of the two cell types, the edges of the one that keeps more.
+template <class Cell, class Budget>
+constexpr int most_kept_edges() {
+  int normal = 0;
+  int reduction = 0;
+  for (const group_table& group : Budget::normal::template groups<Cell>()) normal += group.kept;
+  for (const group_table& group : Budget::reduction::template groups<Cell>()) reduction += group.kept;
+  return normal < reduction ? reduction : normal;
+}
+
+template <int Genes>
+concept fits_into_a_genotype = Genes <= most_genes;
+
+template <int Genes>
+struct require_a_genotype {
+  static_assert(fits_into_a_genotype<Genes>,
+                "crispnas::spec: the cut cell would have more than the 64 genes that a genotype holds. Keep fewer edges, or "
+                "fewer operations on an edge.");
 };
 
 template <class Regularizer, class EdgeWeights>

@@ -1,6 +1,7 @@
 // Which kept sets are alive? A kept edge must start at a cell input or at a node that itself keeps an edge.
 // Whether a budget can be met, and which edges are in some feasible kept set, follows from the sets of living
-// nodes alone: 2^nodes cases.
+// nodes alone. Few nodes are open: one that has a group of its own lives if the group keeps an edge, so only
+// those of joint groups can go either way.
 #pragma once
 
 #include <bit>
@@ -42,17 +43,40 @@ constexpr bool can_live(std::span<const edge> edges, std::span<const group_table
   return true;
 }
 
+/// The nodes that the budget leaves open: those of joint groups that keep an edge. Bit s is state s.
+constexpr std::uint32_t open_nodes(std::span<const group_table> groups) {
+  std::uint32_t open = 0;
+  for (const group_table& group : groups) {
+    if (group.kept > 0 && std::popcount(group.nodes) > 1) open |= group.nodes;
+  }
+  return open;
+}
+
+/// The nodes that live in any case, if the budget can be met at all: alone in a group that keeps an edge.
+constexpr std::uint32_t settled_nodes(std::span<const group_table> groups) {
+  std::uint32_t settled = 0;
+  for (const group_table& group : groups) {
+    if (group.kept > 0 && std::popcount(group.nodes) == 1) settled |= group.nodes;
+  }
+  return settled;
+}
+
 /// Calls `f(alive)` for each set of living states that the budget can meet, in ascending order of the bit
 /// set.
 template <class F>
 constexpr void for_each_living_set(std::span<const edge> edges, std::span<const group_table> groups,
                                    int inputs, int nodes, cell_output output, F f) {
   const std::uint32_t input_bits = (std::uint32_t{1} << inputs) - 1U;
-  for (std::uint32_t set = 1; set < (std::uint32_t{1} << nodes); ++set) {
-    if (output == cell_output::last && !((set >> (nodes - 1)) & 1U)) continue;
-    const std::uint32_t alive = input_bits | (set << inputs);
-    if (can_live(edges, groups, alive)) f(alive);
-  }
+  const std::uint32_t last = std::uint32_t{1} << (inputs + nodes - 1);
+  const std::uint32_t open = open_nodes(groups);
+  const std::uint32_t settled = settled_nodes(groups);
+  std::uint32_t chosen = 0;
+  do {  // the subsets of the open nodes, ascending
+    const std::uint32_t living = settled | chosen;
+    const bool has_output = output == cell_output::last ? (living & last) != 0 : living != 0;
+    if (has_output && can_live(edges, groups, input_bits | living)) f(input_bits | living);
+    chosen = (chosen - open) & open;
+  } while (chosen != 0);
 }
 
 /// The edges that are in at least one feasible kept set; 0 when no set is feasible. The others need not

@@ -6,8 +6,12 @@
 
 namespace crispnas {
 
+/// What a genotype can hold (it stores names and genes inline, to be a template argument).
+inline constexpr int longest_op_name = 31;
+inline constexpr int most_genes = 64;
+
 /// A type is an operation when it has a name: `static constexpr std::string_view name`. That is all the spec
-/// layer asks; a super-network also asks for `static std::shared_ptr<op_module> make(const op_context&)` of a
+/// layer asks; a super-network also asks for `static layer_ptr make(const op_context&)` of a
 /// user's own op (nn/op.hpp).
 template <class T>
 concept operation = requires {

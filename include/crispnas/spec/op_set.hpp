@@ -40,6 +40,25 @@ constexpr bool all_different(const std::array<std::string_view, N>& names) {
   return true;
 }
 
+/// A name stands in genotypes of every dialect: letters, digits, _ . - and at most 31 of them.
+constexpr bool is_a_writable_name(std::string_view name) {
+  for (const char c : name) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!letter && c != '_' && c != '.' && c != '-') return false;
+  }
+  return name.size() <= std::size_t{longest_op_name};
+}
+
+template <class T>
+concept has_a_writable_name = is_a_writable_name(name_of<T>());
+
+template <class T>
+struct require_writable_name {
+  static_assert(has_a_writable_name<T>,
+                "crispnas::op_set: this operation's name cannot be written into a genotype. A name has at most 31 "
+                "letters, digits, '_', '.' or '-'.");
+};
+
 template <int Size>
 concept has_an_operation = Size >
 0;
@@ -56,6 +75,7 @@ struct op_set {
                 "crispnas::op_set: the set is empty. Name at least one operation.");
   static_assert(((sizeof(detail::require_operation<Ops>) > 0) && ...),
                 "crispnas::op_set: see the note above.");
+  static_assert(((sizeof(detail::require_writable_name<Ops>) > 0) && ...), "crispnas::op_set: see the note above.");
   static_assert(detail::all_different(names),
                 "crispnas::op_set: an operation is named twice. Every operation has one column in alpha.");
 };

@@ -99,7 +99,7 @@ struct projected_beta {
   static constexpr auto rule = beta_cap_rule::project;
 };
 
-/// Whether an edge's share of its group falls with the life of its source (see supernet/edge_weights.hpp).
+/// Whether an edge's share of its group falls with the life of its source (see supernet/weights.hpp).
 enum class liveness_rule : std::uint8_t { none, joint_groups, always };
 
 /// Shares depend on beta alone, whatever happens to the source.

@@ -68,15 +68,7 @@ class architecture {
   const std::vector<at::Tensor>& betas() const { return beta_; }
 
   /// The soft weights of every cell type, differentiable.
-  network_weights weights() const {
-    network_weights all;
-    for (int type = 0; type < cell_types(); ++type) {
-      // The authors' code lets each cell type see the betas of the other one; reproduced for parity only.
-      const int source = space_.swapped_betas ? cell_types() - 1 - type : type;
-      all.push_back({op_weights(space_, alpha(type)), edge_weights(space_, space_.cell(source), beta(source)), {}});
-    }
-    return all;
-  }
+  network_weights weights() const { return weights_by(space_.swapped_betas); }
 
   /// The same without a gradient: for training the weights, and for evaluation.
   network_weights fixed_weights() const {
@@ -84,7 +76,13 @@ class architecture {
     return weights();
   }
 
-  /// After a step: what `projected_beta` (and alpha under a budget of several ops) asks for.
+  /// What the cut ranks ops and edges by: each cell type by its own betas, whichever the forward pass has used.
+  network_weights ranking_weights() const {
+    at::NoGradGuard no_grad;
+    return weights_by(false);
+  }
+
+  /// After a step: what `projected_beta` asks for.
   void project() {
     at::NoGradGuard no_grad;
     if (space_.cap == beta_cap_rule::project) {
@@ -93,6 +91,16 @@ class architecture {
   }
 
  private:
+  network_weights weights_by(bool swapped) const {
+    network_weights all;
+    for (int type = 0; type < cell_types(); ++type) {
+      // The authors' code lets each cell type see the betas of the other one; reproduced for parity only.
+      const int source = swapped ? cell_types() - 1 - type : type;
+      all.push_back({op_weights(space_, alpha(type)), edge_weights(space_, space_.cell(source), beta(source)), {}});
+    }
+    return all;
+  }
+
   space_table space_;
   std::vector<at::Tensor> alpha_;
   std::vector<at::Tensor> beta_;

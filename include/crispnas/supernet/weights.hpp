@@ -41,6 +41,28 @@ inline bool has_joint_group(const cell_table& cell) {
   return false;
 }
 
+/// Groups in the order in which their shares are known: by their first node.
+inline std::vector<group_table> groups_in_order(const cell_table& cell) {
+  std::vector<group_table> groups(cell.groups.begin(), cell.groups.end());
+  std::sort(groups.begin(), groups.end(), [](const group_table& first, const group_table& second) {
+    return std::countr_zero(first.nodes) < std::countr_zero(second.nodes);
+  });
+  return groups;
+}
+
+/// Whether the mass of some edge's source is not known before the share of the edge: the source is in the same group, or in a
+/// later one (interleaved joint groups).
+inline bool shares_depend_on_each_other(const cell_table& cell, const std::vector<group_table>& groups) {
+  std::uint32_t known = (std::uint32_t{1} << cell.inputs) - 1U;
+  for (const group_table& group : groups) {
+    for (auto e : present_members(cell, group)) {
+      if (!((known >> cell.edges[static_cast<std::size_t>(e)].from) & 1U)) return true;
+    }
+    known |= group.nodes;
+  }
+  return false;
+}
+
 /// A 0/1 vector over the edges: which are in `set`. Masks, not indices, so that meta tensors and devices need no host values.
 inline at::Tensor edge_mask(std::uint64_t set, std::size_t edges, const at::Tensor& like) {
   std::vector<double> mask(edges, 0.0);
@@ -71,7 +93,10 @@ inline at::Tensor capped(const space_table& space, const at::Tensor& beta) {
 ///
 /// Plain: softmax of beta over the group (b of section 3.1). With liveness: proportional to mass(source) * exp(beta), where the
 /// mass of a cell input is 1 and that of a node is the kept mass that enters it, at most 1. The edges of a dying node then
-/// lose their share to living ones, instead of shrinking everything for the batch norm behind to undo.
+/// lose their share to living ones, instead of shrinking everything for the batch norm behind to undo. Groups are taken in order,
+/// so that a source's mass is known before its edges are weighed. Where that cannot be (an edge inside of a joint group,
+/// interleaved groups) shares and masses are the fixed point of the same rule, found by repeating it: 8 times brought every
+/// one of thousands of random betas to within 0.01 of it, and 1 or 2 did not.
 /// beta: [edges].
 inline at::Tensor edge_shares(const space_table& space, const cell_table& cell, const at::Tensor& beta) {
   constexpr double least_mass = 1e-6;  // keeps log(mass) finite; a share of 1e-6 is nothing
@@ -84,23 +109,16 @@ inline at::Tensor edge_shares(const space_table& space, const cell_table& cell, 
   at::Tensor log_mass = at::zeros_like(b);  // of each edge's source; the cell's inputs have mass 1
   at::Tensor shares = at::zeros_like(b);    // [edges]
 
-  // Sources before targets, in whatever order the budget names its groups.
-  std::vector<group_table> groups(cell.groups.begin(), cell.groups.end());
-  std::sort(groups.begin(), groups.end(), [](const group_table& first, const group_table& second) {
-    return std::countr_zero(first.nodes) < std::countr_zero(second.nodes);
-  });
-  for (const group_table& group : groups) {
-    const std::uint64_t members = group.edges & cell.present;
-    if (members == 0 || group.kept == 0) continue;
-    const at::Tensor outside = 1.0 - detail::edge_mask(members, edges, b);
-    // An edge inside a joint group starts at a node of the same group: its mass is known only after a first pass.
-    bool inside = false;
-    for (auto e : detail::bits_of(members)) {
-      inside |= ((group.nodes >> cell.edges[static_cast<std::size_t>(e)].from) & 1U) != 0;
-    }
-    at::Tensor share;
-    for (int pass = 0; pass < (live && inside ? 2 : 1); ++pass) {
-      share = at::softmax((b + log_mass).masked_fill(outside > 0.5, -INFINITY), 0);
+  const std::vector<group_table> groups = detail::groups_in_order(cell);
+  const int passes = live && detail::shares_depend_on_each_other(cell, groups) ? 8 : 1;
+  for (int pass = 0; pass < passes; ++pass) {
+    shares = at::zeros_like(b);
+    for (const group_table& group : groups) {
+      const std::uint64_t members = group.edges & cell.present;
+      if (members == 0 || group.kept == 0) continue;
+      const at::Tensor outside = 1.0 - detail::edge_mask(members, edges, b);
+      const at::Tensor share = at::softmax((b + log_mass).masked_fill(outside > 0.5, -INFINITY), 0);
+      shares = shares + share;
       if (!live) continue;
       // The kept mass that enters each node of the group, at most 1, felt by the edges that leave it.
       const at::Tensor mass = nn::bounded(at::mv(to.t(), share * double(group.kept)), least_mass, 1.0);  // [states]
@@ -111,7 +129,6 @@ inline at::Tensor edge_shares(const space_table& space, const cell_table& cell, 
       const at::Tensor leave = detail::edge_mask(leaving, edges, b);
       log_mass = log_mass * (1.0 - leave) + at::mv(from, mass.log()) * leave;
     }
-    shares = shares + share;
   }
   return shares;
 }
