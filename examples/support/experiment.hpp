@@ -93,7 +93,8 @@ inline void check_run(const method_choice& method, const scale& s, const cn::lab
 inline search_result run_search(const method_choice& method, int kept, const std::vector<budget_choice>& budgets,
                                 const scale& s, const cn::labelled_images& train, const cn::labelled_images& held_out,
                                 std::uint64_t seed, const step_callback& on_step,
-                                const std::function<void(const epoch_record&)>& on_epoch = {}) {
+                                const std::function<void(const epoch_record&)>& on_epoch = {},
+                                const std::function<void(cn::any_supernet&, const cn::batches&)>& at_end = {}) {
   search_result result;
   result.method = method.name;
   result.kept = kept;
@@ -125,6 +126,7 @@ inline search_result run_search(const method_choice& method, int kept, const std
   };
   if (budgets.empty()) measure(kept, net.space().normal, net.space().reduction);
   for (const auto& budget : budgets) measure(budget.kept, budget.normal, budget.reduction);
+  if (at_end) at_end(net, held);
   for (const auto& w : net.arch().fixed_weights()) {
     result.op_weights.push_back(w.ops.to(at::kCPU));
     result.edge_weights.push_back(w.edges.defined() ? w.edges.to(at::kCPU) : at::Tensor());

@@ -3,7 +3,9 @@
 // included too.
 #pragma once
 
+#if __has_include(<c10/util/Logging.h>)
 #include <c10/util/Logging.h>
+#endif
 #include <doctest/doctest.h>
 
 #undef CHECK

@@ -1,0 +1,105 @@
+// What does NAS-Bench-201 know of a cell? Accuracy of all 15,625 cells on three data sets after 200 epochs, from a CSV file with
+// the columns CIFAR10TestAccuracy200Epochs, CIFAR100TestAccuracy200Epochs, ImageNetTestAccuracy200Epochs, ArchitectureString.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <crispnas/error.hpp>
+#include <crispnas/genotype/nas_bench_201.hpp>
+#include <crispnas/genotype/text.hpp>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace support {
+
+namespace cn = crispnas;
+
+class nas_bench_table {
+ public:
+  /// Test accuracy in percent on CIFAR-10, CIFAR-100 and ImageNet-16-120.
+  using entry = std::array<double, 3>;
+
+  /// Reads the whole file. Throws crispnas::error with the line where something is not as it should be, where a cell is missing
+  /// or stands there twice.
+  explicit nas_bench_table(const std::filesystem::path& path) : entries_(cn::nas_bench_201_cells) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file || std::filesystem::is_directory(path)) {
+      throw cn::error("'" + path.string() + "' cannot be read. Name the CSV file of NAS-Bench-201's accuracies.");
+    }
+    std::vector<bool> seen(entries_.size());
+    std::string line;
+    std::size_t number = 0;
+    const auto fail = [&](const std::string& what) {
+      throw cn::error("'" + path.string() + "', line " + std::to_string(number) + ": " + what);
+    };
+    while (std::getline(file, line)) {
+      ++number;
+      if (line.size() > longest_line) fail("more than " + std::to_string(longest_line) + " characters; this is not the table.");
+      if (!line.empty() && line.back() == '\r') line.pop_back();
+      if (number == 1) {
+        if (!line.starts_with(header)) fail("the columns should be " + std::string(header) + ", ...");
+        continue;
+      }
+      if (line.empty()) continue;
+      std::string_view rest = line;
+      const auto field = [&] {
+        const auto comma = std::min(rest.find(','), rest.size());
+        const auto found = rest.substr(0, comma);
+        rest.remove_prefix(std::min(comma + 1, rest.size()));
+        return found;
+      };
+      entry accuracy{};
+      for (auto& a : accuracy) {
+        const auto text = field();
+        const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), a);
+        if (code != std::errc() || end != text.data() + text.size() || !(a >= 0 && a <= 100)) {
+          fail("'" + std::string(text) + "' is no accuracy in percent.");
+        }
+      }
+      std::size_t index = 0;
+      try {
+        index = static_cast<std::size_t>(cn::nas_bench_201_index(cn::parse_genotype(field())));
+      } catch (const cn::error& e) {
+        fail(e.what());
+      }
+      if (seen[index]) fail("this cell stands in the table twice.");
+      seen[index] = true;
+      entries_[index] = accuracy;
+    }
+    const auto missing = std::find(seen.begin(), seen.end(), false);
+    if (missing != seen.end()) {
+      fail("the file ends, but cell " + std::to_string(missing - seen.begin()) + " of " + std::to_string(seen.size()) +
+           " has not come.");
+    }
+  }
+
+  const entry& at(const cn::genotype& cell) const { return entries_[static_cast<std::size_t>(cn::nas_bench_201_index(cell))]; }
+  const std::vector<entry>& entries() const { return entries_; }
+
+  /// 1 for the best cell: one more than the cells that are better on data set `d`.
+  std::size_t rank(const entry& of, std::size_t d = 0) const {
+    return 1 + static_cast<std::size_t>(std::count_if(entries_.begin(), entries_.end(), [&](const entry& e) { return e[d] > of[d]; }));
+  }
+  /// The best accuracy on data set `d`, which no search can beat.
+  double best(std::size_t d = 0) const {
+    return std::max_element(entries_.begin(), entries_.end(), [&](const entry& a, const entry& b) { return a[d] < b[d]; })->at(d);
+  }
+  double mean(std::size_t d = 0) const {
+    double sum = 0.0;
+    for (const auto& e : entries_) sum += e[d];
+    return sum / double(entries_.size());
+  }
+
+ private:
+  static constexpr std::size_t longest_line = 1000;
+  static constexpr std::string_view header =
+      "CIFAR10TestAccuracy200Epochs,CIFAR100TestAccuracy200Epochs,ImageNetTestAccuracy200Epochs,ArchitectureString";
+  std::vector<entry> entries_;
+};
+
+}  // namespace support

@@ -1,0 +1,57 @@
+// The classifier in the middle of a derived network, which helps the first cells to train (weight 0.4 in DARTS's recipe).
+#pragma once
+
+#include <memory>
+
+#include <crispnas/nn/layers.hpp>
+
+namespace crispnas {
+
+/// Fully connected, with PyTorch's default initialization. x: [batch, in] -> [batch, out].
+class linear final : public nn::layer {
+ public:
+  linear(const nn::init_context& init, int in, int out) {
+    const double bound = 1.0 / std::sqrt(double(in));
+    weight_ = register_parameter("weight", init.uniform({out, in}, bound));
+    bias_ = register_parameter("bias", init.uniform({out}, bound));
+  }
+  at::Tensor forward(const at::Tensor& x) override { return at::linear(x, weight_, bias_); }
+
+ private:
+  at::Tensor weight_;
+  at::Tensor bias_;
+};
+
+/// ReLU, average of 5 x 5, 1x1 to 128, batch norm, ReLU, 2x2 to 768, batch norm, ReLU, linear, under the published names. For
+/// images of 8 x 8 (CIFAR) or 14 x 14 (ImageNet). ImageNet's has no second batch norm, as it was published.
+class auxiliary_head final : public nn::layer {
+ public:
+  auxiliary_head(const nn::init_context& init, int channels, int classes, bool imagenet) {
+    features_ = register_module("features", std::make_shared<nn::sequence>());
+    features_->add(std::make_shared<nn::relu>());
+    features_->add(std::make_shared<average_5x5>(imagenet ? 2 : 3));
+    features_->add(std::make_shared<nn::conv2d>(init, nn::conv_shape{channels, 128, 1}));
+    features_->add(std::make_shared<nn::batch_norm>(init, 128, true));
+    features_->add(std::make_shared<nn::relu>());
+    features_->add(std::make_shared<nn::conv2d>(init, nn::conv_shape{128, 768, 2}));
+    if (!imagenet) features_->add(std::make_shared<nn::batch_norm>(init, 768, true));
+    features_->add(std::make_shared<nn::relu>());
+    classifier_ = register_module("classifier", std::make_shared<linear>(init, 768, classes));
+  }
+  /// x: [batch, channels, 8, 8] or [.., 14, 14] -> logits [batch, classes].
+  at::Tensor forward(const at::Tensor& x) override { return classifier_->forward(features_->forward(x).flatten(1)); }
+
+ private:
+  class average_5x5 final : public nn::layer {
+   public:
+    explicit average_5x5(int stride) : stride_(stride) {}
+    at::Tensor forward(const at::Tensor& x) override { return at::avg_pool2d(x, {5, 5}, {stride_, stride_}, {0, 0}, false, false); }
+
+   private:
+    int stride_;
+  };
+  std::shared_ptr<nn::sequence> features_;
+  std::shared_ptr<linear> classifier_;
+};
+
+}  // namespace crispnas
