@@ -115,8 +115,9 @@ void fails(std::string_view text, std::size_t position, std::string_view expecte
   const std::string message = message_of(text);
   CAPTURE(text);
   CAPTURE(message);
-  CHECK(message == "crispnas::parse_genotype: at position " + std::to_string(position) + ": expected " +
-                       std::string(expected) + ", found " + std::string(found) + ".");
+  CHECK(message.substr(0, message.find('\n')) ==
+        "crispnas::parse_genotype: at position " + std::to_string(position) + ": expected " +
+            std::string(expected) + ", found " + std::string(found) + ".");
 }
 
 constexpr std::string_view three_of_14 =
@@ -392,9 +393,9 @@ TEST_CASE("errors say where, what was expected and what was found") {
   fails("|a~0|+|b~0|", 11, "the name of an op (letters, digits, _ - . :, at most 31 characters)",
         "the end of the text");
   fails("|a~0|x", 5, "the end of the text", "'x'");
-  // FairDARTS's triples are (op, to, from): they are not taken for pairs.
-  fails("Genotype(normal=[('sep_conv_3x3', 1, 0)], normal_concat=range(2, 6))", 35, "')'",
-        "', 0)], normal_co'");
+  // FairDARTS's triples are (op, to, from): no op enters an input.
+  fails("Genotype(normal=[('sep_conv_3x3', 1, 0)], normal_concat=range(2, 6))", 34, "a node from 2 to 30",
+        "'1, 0)], normal_c'");
 }
 
 TEST_CASE("a cell refuses what it cannot hold") {
@@ -424,10 +425,11 @@ TEST_CASE("what could not be read back is not written") {
   cn::genotype g;
   g.has_reduction = false;
   g.normal.add({"my op", 0, 2});
-  CHECK_THROWS_WITH_AS(cn::to_text(g),
-                       "crispnas::to_text: the op 'my op' could not be read back; its name may have letters, "
-                       "digits, and _ - . :",
-                       cn::error);
+  CHECK_THROWS_WITH_AS(
+      cn::to_text(g),
+      "crispnas::to_text: the dialect 'edge_list' cannot express this genotype: normal cell, "
+      "the op 'my op' could not be read back; letters, digits and _ - . : could. No dialect can.",
+      cn::error);
   g = found_3_of_14;
   g.reduction.nodes = 5;
   CHECK_THROWS_AS(cn::to_text(g), cn::error);
