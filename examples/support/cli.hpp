@@ -1,106 +1,19 @@
-// How do the programs read their command line? With CLI11, plus what it lacks: exit code 2 for every usage
-// error, the nearest valid flag or value, and checks of folders and devices before hours of work depend on
-// them.
+// The command line of programs that compute: the same for all (command_line.hpp), and the device that they
+// run on.
 #pragma once
 
 #include <torch/cuda.h>
 #include <torch/types.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <optional>
-#include <span>
 #include <string>
-#include <string_view>
-#include <system_error>
-#include <utility>
 #include <vector>
 
+#include "command_line.hpp"
 #include "errors.hpp"
 #include "suggest.hpp"
 
 namespace support {
-
-/// A check for an option with a fixed list of values: `app.add_option("--method",
-/// m)->check(support::one_of({"da2s", "darts"}))`.
-inline CLI::Validator one_of(std::vector<std::string> valid) {
-  const std::string list = CLI::detail::join(valid, ", ");
-  return CLI::Validator(
-      [valid = std::move(valid), list](std::string& given) {
-        if (std::find(valid.begin(), valid.end(), given) != valid.end()) return std::string();
-        const std::string guess = did_you_mean(given, valid);
-        return "'" + given + "' is not one of " + list + (guess.empty() ? "." : guess);
-      },
-      "{" + list + "}");
-}
-
-namespace detail {
-
-// Every long flag that could have been meant: those of the program, and of the subcommand in use.
-inline std::vector<std::string> known_flags(const CLI::App& app) {
-  std::vector<std::string> flags;
-  for (const CLI::Option* option : app.get_options()) {
-    for (const auto& name : option->get_lnames()) flags.push_back("--" + name);
-  }
-  for (const CLI::App* sub : app.get_subcommands()) {
-    const auto more = known_flags(*sub);
-    flags.insert(flags.end(), more.begin(), more.end());
-  }
-  return flags;
-}
-
-inline std::string unexpected_argument(const CLI::App& app) {
-  const auto extras = app.remaining(true);
-  if (extras.empty()) return "one argument too many.";
-  std::string given = extras.front();
-  if (given.empty() || given.front() != '-') return "unexpected argument '" + given + "'.";
-  given = given.substr(0, given.find('='));
-  const std::string guess = did_you_mean(given, known_flags(app));
-  return "unknown flag '" + given + "'" + (guess.empty() ? ". See --help." : guess);
-}
-
-}  // namespace detail
-
-/// Parses the command line. Returns an exit code if the program is to end here: 0 after --help or --version,
-/// 2 with a message on stderr after any mistake.
-inline std::optional<int> parse_command_line(CLI::App& app, int argc, const char* const* argv) {
-  const std::string name = argc > 0 ? std::filesystem::path(argv[0]).filename().string() : app.get_name();
-  const auto refuse = [&](const std::string& message) {
-    std::fprintf(stderr, "%s: %s\n", name.c_str(), message.c_str());
-    return exit_usage;
-  };
-  try {
-    app.parse(argc, argv);
-    return std::nullopt;
-  } catch (const CLI::Success& e) {
-    return app.exit(e);
-  } catch (const CLI::ExtrasError&) {
-    return refuse(detail::unexpected_argument(app));
-  } catch (const CLI::ParseError& e) {
-    return refuse(e.what());
-  }
-}
-
-/// Makes `folder` if need be and writes a file into it, so that a run of hours does not fail when it saves.
-/// Throws usage_error.
-inline void check_output_folder(const std::filesystem::path& folder) {
-  const std::string name = "output folder '" + folder.string() + "'";
-  if (folder.empty()) throw usage_error("output folder: the name is empty. Name a folder to write to.");
-  std::error_code code;
-  if (std::filesystem::exists(folder, code) && !std::filesystem::is_directory(folder, code)) {
-    throw usage_error(name + " is not a folder. Name another one.");
-  }
-  std::filesystem::create_directories(folder, code);
-  if (code) throw usage_error(name + " cannot be made: " + code.message() + ". Name another one.");
-  const auto probe = folder / ".crispnas-write-check";
-  const bool written = static_cast<bool>(std::ofstream(probe) << "x" << std::flush);
-  std::filesystem::remove(probe, code);
-  if (!written)
-    throw usage_error(name + " cannot be written to. Name another one, or change its permissions.");
-}
 
 /// "cpu", "cuda" or "cuda:N", where `gpus` are there. Throws usage_error that names what is there.
 inline torch::Device parse_device(const std::string& text, int gpus) {

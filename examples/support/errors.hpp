@@ -2,11 +2,11 @@
 // else failed. In both cases with one message on stderr.
 #pragma once
 
-#include <c10/util/Exception.h>
-
 #include <crispnas/error.hpp>
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <string_view>
 
 namespace support {
 
@@ -28,11 +28,19 @@ decltype(auto) or_usage_error(Body&& body) {
   }
 }
 
+/// What an exception says, without the backtrace that LibTorch appends to its own (c10::Error::what).
+inline std::string message_of_exception(const std::exception& e) {
+  const std::string_view what = e.what();
+  return std::string(what.substr(0, what.find("\nException raised from ")));
+}
+
 /// Runs `body` and turns what it throws into a message and an exit code. `body` returns the exit code, or
 /// nothing for 0.
 template <class Body>
 int guarded(const char* program, Body&& body) {
-  const auto say = [&](const char* what) { std::fprintf(stderr, "%s: %s\n", program, what); };
+  const auto say = [&](const std::exception& e) {
+    std::fprintf(stderr, "%s: %s\n", program, message_of_exception(e).c_str());
+  };
   try {
     if constexpr (requires { static_cast<int>(body()); }) {
       return body();
@@ -41,13 +49,10 @@ int guarded(const char* program, Body&& body) {
       return 0;
     }
   } catch (const usage_error& e) {
-    say(e.what());
+    say(e);
     return exit_usage;
-  } catch (const c10::Error& e) {
-    say(e.what_without_backtrace());
-    return exit_failure;
   } catch (const std::exception& e) {
-    say(e.what());
+    say(e);
     return exit_failure;
   }
 }

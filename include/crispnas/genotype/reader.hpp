@@ -115,7 +115,11 @@ inline std::string printable(std::string_view text) {
 /// "at position 33: expected ',', found '1)'." and, on two further lines, the place in the text with a caret.
 inline std::string fault_message(std::string_view text, const text_fault& fault) {
   constexpr std::size_t around = 40;
-  const std::size_t at = fault.position < text.size() ? fault.position : text.size();
+  std::size_t at = fault.position < text.size() ? fault.position : text.size();
+  if (at == text.size()) {
+    while (at > 0 && is_space(text[at - 1])) --at;  // what ends is the last line that says something
+    text = text.substr(0, at);
+  }
   std::string message = "at position " + std::to_string(at);
   std::size_t line = 1;
   std::size_t line_start = 0;

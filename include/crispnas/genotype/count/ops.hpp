@@ -39,14 +39,21 @@ concept counts_itself = requires(const op_place& at) {
   { Op::count(at) } -> std::convertible_to<cost>;
 };
 
-/// A user's own op counts itself; the published ones are specializations below (operations.py of DARTS and
-/// AutoDL).
+namespace detail {
 template <class Op>
-struct op_cost {
+struct require_count {
   static_assert(counts_itself<Op>,
                 "crispnas::op_cost: this operation has no count. Give its tag a function: static constexpr "
                 "crispnas::cost "
                 "count(const crispnas::op_place&).");
+};
+}  // namespace detail
+
+/// A user's own op counts itself; the published ones are specializations below (operations.py of DARTS and
+/// AutoDL).
+template <class Op>
+struct op_cost {
+  static_assert(sizeof(detail::require_count<Op>) > 0, "crispnas::op_cost: see the note.");
   static constexpr cost count(const op_place& at) {
     if constexpr (counts_itself<Op>) {
       return Op::count(at);

@@ -176,6 +176,7 @@ constexpr genotype_reading read_genotype(std::string_view text) {
     in.expect("connects");
     in.expect("=");
     in.expect("None");
+    in.take(",");
   }
   in.expect(")");
   in.expect_end();
@@ -201,6 +202,7 @@ constexpr genotype_reading read_genotype(std::string_view text) {
     first.nodes = nodes > 0 ? nodes : most;
     if (found.value.has_reduction) second.nodes = first.nodes;
   }
+  if (first.nodes < 1) in.fail_at(normal.concat_position, "a cell that has a node");
   found.ok = in.ok();
   found.fault = in.fault();
   return found;
