@@ -23,16 +23,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Bad input is a mistake of whoever called: exit code 2.
-template <class Body>
-auto as_usage_error(Body&& body) {
-  try {
-    return body();
-  } catch (const cn::error& e) {
-    throw support::usage_error(e.what());
-  }
-}
-
 std::string read_all(std::istream& in) {
   std::string text(cn::detail::most_text + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
@@ -50,16 +40,16 @@ std::string as_name(std::string text) {
 cn::genotype find_genotype(const std::string& input) {
   if (const auto* known = cn::find_known_genotype(as_name(input))) return *known->value;
   if (!input.empty() && input.size() < 9 && input.find_first_not_of("0123456789") == std::string::npos) {
-    return as_usage_error([&] { return cn::nas_bench_201_genotype(std::stoi(input)); });
+    return support::or_usage_error([&] { return cn::nas_bench_201_genotype(std::stoi(input)); });
   }
-  if (input == "-") return as_usage_error([] { return cn::parse_genotype(read_all(std::cin)); });
+  if (input == "-") return support::or_usage_error([] { return cn::parse_genotype(read_all(std::cin)); });
   if (input.find_first_of("(|") != std::string::npos)
-    return as_usage_error([&] { return cn::parse_genotype(input); });
+    return support::or_usage_error([&] { return cn::parse_genotype(input); });
   std::error_code code;
   if (fs::is_regular_file(input, code)) {
     std::ifstream file(input, std::ios::binary);
     if (!file) throw cn::error("'" + input + "' cannot be read.");
-    return as_usage_error([&] { return cn::parse_genotype(read_all(file)); });
+    return support::or_usage_error([&] { return cn::parse_genotype(read_all(file)); });
   }
   std::vector<std::string> names;
   for (const auto& k : cn::known_genotypes) names.emplace_back(k.name);
@@ -78,7 +68,7 @@ void convert(const std::string& input, const std::string& to) {
   const cn::genotype found = find_genotype(input);
   const auto wanted = cn::find_dialect(to);
   fmt::print("{}\n",
-             as_usage_error([&] { return wanted ? cn::to_text(found, *wanted) : cn::to_text(found); }));
+             support::or_usage_error([&] { return wanted ? cn::to_text(found, *wanted) : cn::to_text(found); }));
 }
 
 void dialects(const std::string& input) {
@@ -136,7 +126,7 @@ void count(const std::string& input, const count_flags& flags) {
                         sizes.classes, sizes.image, sizes.image);
     return sizes;
   };
-  const cn::network_count n = as_usage_error([&] {
+  const cn::network_count n = support::or_usage_error([&] {
     if (network == "nas_bench_201")
       return cn::count_nas_bench_201_network(found, filled(cn::nas_bench_201_sizes{}));
     if (network == "imagenet") return cn::count_imagenet_network(found, filled(cn::imagenet_sizes{}));

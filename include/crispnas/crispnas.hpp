@@ -10,8 +10,13 @@
 #include <crispnas/discretize/discretize.hpp>
 #include <crispnas/discretize/gap.hpp>
 #include <crispnas/discretize/random_cut.hpp>
+#include <crispnas/genotype/compare.hpp>
+#include <crispnas/genotype/count.hpp>
 #include <crispnas/genotype/draw.hpp>
 #include <crispnas/genotype/genotype.hpp>
+#include <crispnas/genotype/known.hpp>
+#include <crispnas/genotype/literal.hpp>
+#include <crispnas/genotype/nas_bench_201.hpp>
 #include <crispnas/genotype/text.hpp>
 #include <crispnas/loss/da2s.hpp>
 #include <crispnas/search/configuration.hpp>

@@ -14,8 +14,7 @@ static_assert(cn::count_supernet<cn::spec<cn::darts_cell_with_none, cn::partial_
               "DARTS's super-network is counted otherwise.");
 static_assert(cn::count_supernet<cn::authors_code_spec>().network == cost{1930618, 300255744},
               "The super-network of the authors' code is DARTS's.");
-static_assert(cn::count_supernet<cn::pc_darts_spec<cn::partial_channels<4>>>().network ==
-                  cost{299578, 56596992},
+static_assert(cn::count_supernet<cn::pc_darts_spec<>>().network == cost{299578, 56596992},
               "PC-DARTS's super-network is counted otherwise.");
 static_assert(cn::count_supernet<cn::spec<cn::edges_3_of_14>>().network.parameters < 299578,
               "An edge in no feasible kept set has no weights.");
@@ -127,6 +126,14 @@ struct pointwise {
 constexpr auto with_pointwise = cn::count_nas_bench_201_network<cn::op_set<pointwise>>(all_of("pointwise"));
 static_assert(with_pointwise.parameters() == 73306 + 6 * 5 * (16 * 16 + 32 * 32 + 64 * 64),
               "A user's op is counted otherwise.");
+constexpr auto among_skips = [] {
+  cn::genotype g = all_of("skip_connect");
+  g.normal.genes[4].op = "pointwise";
+  return g;
+}();
+static_assert(cn::count_nas_bench_201_network<cn::op_set<pointwise>>(among_skips).parameters() ==
+                  73306 + 5 * (16 * 16 + 32 * 32 + 64 * 64),
+              "A user's op beside published ones is counted otherwise.");
 static_assert(
     cn::count_supernet<cn::spec<cn::dense_cell<2, 1, cn::op_set<pointwise>>, cn::partial_channels<1>>>(
         {.channels = 2, .cells = 1, .classes = 2})

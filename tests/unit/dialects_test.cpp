@@ -139,8 +139,7 @@ TEST_CASE("nested pairs, as lists and as tuples, with the two fields of AutoDL's
         "Genotype(normal=[[('a', 0)], [('b', 2), ('b', 1), ('c', 0)]], normal_concat=[3])");
     CHECK(three.normal.size() == 4);
     CHECK(cn::why_not(three, dialect::pt_darts).empty());
-    CHECK(cn::why_not(three, dialect::darts) ==
-          "normal cell, node 2 has 1 op, and there is place for exactly two");
+    CHECK(cn::why_not(three, dialect::darts) == "normal cell, node 2 has 1 op, and exactly two are needed");
   }
 }
 
@@ -176,8 +175,8 @@ TEST_CASE("a dialect that cannot express a genotype says what stands in the way,
   const cn::genotype three = cn::parse_genotype(three_of_14);
   CHECK(refusal(three, dialect::darts) ==
         "crispnas::to_text: the dialect 'darts' cannot express this genotype: normal cell, node 2 has no "
-        "ops, and there is "
-        "place for exactly two. These can: fairdarts, snas, edge_list.");
+        "ops, and "
+        "exactly two are needed. These can: fairdarts, snas, edge_list.");
   CHECK(refusal(three, dialect::nas_bench_201).find("there is a reduction cell") != std::string::npos);
   CHECK(refusal(cn::parse_genotype(residual), dialect::snas) ==
         "crispnas::to_text: the dialect 'snas' cannot express this genotype: normal cell, it has 1 input "

@@ -1,5 +1,6 @@
 // The super-network: published sizes and names, what cells compute, how alpha and beta become weights, and
 // bad options.
+#include <crispnas/genotype/count.hpp>
 #include <crispnas/loss/da2s.hpp>
 #include <crispnas/search/bilevel.hpp>
 #include <set>
@@ -169,6 +170,28 @@ using only_twice = cn::dense_cell<2, 1, cn::op_set<twice>>;
 TEST_CASE("parameter counts at C = 16, 8 cells") {
   CHECK(cn::supernet<darts<cn::edges_8_of_14>>({.channels = 16, .cells = 8}).weight_count() == 299578);
   CHECK(cn::supernet<darts<cn::partial_channels<1>>>({.channels = 16, .cells = 8}).weight_count() == 1930618);
+}
+
+TEST_CASE("what is counted at compile time is what is built") {
+  const auto same = [](auto spec, cn::supernet_sizes s) {
+    using Spec = decltype(spec);
+    CAPTURE(s.cells);
+    const cn::supernet<Spec> net(
+        {.channels = s.channels, .cells = s.cells, .classes = s.classes, .image_channels = s.image_channels});
+    CHECK(net.weight_count() == cn::count_supernet<Spec>(s).parameters());
+  };
+  for (int cells : {1, 2, 3, 5}) {
+    same(darts<cn::edges_3_of_14>{}, {.channels = 8, .cells = cells, .classes = 7, .image_channels = 1});
+    same(darts<cn::edges_8_of_14, cn::partial_channels<2>>{},
+         {.channels = 12, .cells = cells, .classes = 100});
+    same(nb201{}, {.channels = 4, .cells = cells, .classes = 3});
+  }
+  same(cn::spec<cn::dense_cell<
+           2, 5, cn::op_set<cn::ops::sep_conv_7x7, cn::ops::conv_7x1_1x7, cn::ops::skip_connect>>>{},
+       {.channels = 8, .cells = 6});
+  same(cn::spec<cn::dense_cell<1, 2, cn::op_set<cn::ops::nor_conv_1x1, cn::ops::nor_conv_3x3>>,
+                cn::partial_channels<1>>{},
+       {.channels = 6, .cells = 4});
 }
 
 TEST_CASE("published parameter names and shapes, alpha and beta are not among the weights") {

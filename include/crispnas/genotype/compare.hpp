@@ -16,7 +16,7 @@ constexpr bool comes_before(const gene& a, const gene& b) {
   return a.op.view() < b.op.view();
 }
 
-/// Whether `cell` has the gene more often than `other` has; each pair of equals counts once.
+/// How often a cell has a gene.
 constexpr int copies(const cell_genotype& cell, const gene& wanted) {
   int n = 0;
   for (const gene& g : cell) n += g == wanted ? 1 : 0;
@@ -40,8 +40,8 @@ constexpr cell_genotype canonical(const cell_genotype& cell) {
   return sorted;
 }
 
-/// Whether the cells compute the same, up to the order of channels that follows from the order of genes
-/// nowhere.
+/// Whether the cells compute the same. (FairDARTS's own code puts the nodes out in the order in which genes
+/// name them first: there another order of genes means another order of channels.)
 constexpr bool equivalent(const cell_genotype& a, const cell_genotype& b) {
   return canonical(a) == canonical(b);
 }

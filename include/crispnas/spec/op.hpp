@@ -11,8 +11,8 @@ inline constexpr int longest_op_name = 31;
 inline constexpr int most_genes = 64;
 
 /// A type is an operation when it has a name: `static constexpr std::string_view name`. That is all the spec
-/// layer asks; a super-network also asks for `static layer_ptr make(const op_context&)` of a
-/// user's own op (nn/op.hpp).
+/// layer asks; a super-network also asks for `static nn::layer_ptr make(const nn::op_context&)` of a user's own op
+/// (nn/op.hpp), and counting for `static constexpr cost count(const op_place&)` (genotype/count/ops.hpp).
 template <class T>
 concept operation = requires {
   { T::name } -> std::convertible_to<std::string_view>;

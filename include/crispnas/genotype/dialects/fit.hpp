@@ -122,8 +122,7 @@ inline std::string misfit(const cell_genotype& cell, dialect d) {
     for (int s = cell.inputs; s < cell.states(); ++s) {
       const int genes = genes_into(cell, s);
       if (genes < least || genes > most) {
-        return "node " + std::to_string(s) + " has " + counted(genes, "op") + ", and there is place for " +
-               wanted;
+        return "node " + std::to_string(s) + " has " + counted(genes, "op") + ", and " + wanted + " needed";
       }
     }
     return std::string();
@@ -133,9 +132,9 @@ inline std::string misfit(const cell_genotype& cell, dialect d) {
   if (!problem.empty()) return problem;
   switch (d) {
     case dialect::darts:
-      return wants_genes(2, 2, "exactly two");
+      return wants_genes(2, 2, "exactly two are");
     case dialect::pt_darts:
-      return wants_genes(1, cell_genotype::capacity, "one or more");
+      return wants_genes(1, cell_genotype::capacity, "one or more are");
     case dialect::fairdarts:
       return other_output(cell);
     case dialect::snas:
