@@ -35,22 +35,22 @@ std::string as_name(std::string text) {
   return text;
 }
 
-/// What the user named: a known genotype, a number of NAS-Bench-201's table, standard input (-), a text, or a
-/// file.
+/// What the user named: a known genotype, a number of NAS-Bench-201's table, standard input (-), a file, or a
+/// text.
 cn::genotype find_genotype(const std::string& input) {
   if (const auto* known = cn::find_known_genotype(as_name(input))) return *known->value;
   if (!input.empty() && input.size() < 9 && input.find_first_not_of("0123456789") == std::string::npos) {
     return support::or_usage_error([&] { return cn::nas_bench_201_genotype(std::stoi(input)); });
   }
   if (input == "-") return support::or_usage_error([] { return cn::parse_genotype(read_all(std::cin)); });
-  if (input.find_first_of("(|") != std::string::npos)
-    return support::or_usage_error([&] { return cn::parse_genotype(input); });
   std::error_code code;
   if (fs::is_regular_file(input, code)) {
     std::ifstream file(input, std::ios::binary);
     if (!file) throw cn::error("'" + input + "' cannot be read.");
     return support::or_usage_error([&] { return cn::parse_genotype(read_all(file)); });
   }
+  if (input.find_first_of("(|") != std::string::npos)
+    return support::or_usage_error([&] { return cn::parse_genotype(input); });
   std::vector<std::string> names;
   for (const auto& k : cn::known_genotypes) names.emplace_back(k.name);
   const std::string guess = support::did_you_mean(as_name(input), names);
