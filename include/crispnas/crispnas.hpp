@@ -7,6 +7,7 @@
 #include <crispnas/data/idx.hpp>
 #include <crispnas/data/loader.hpp>
 #include <crispnas/data/prefetch.hpp>
+#include <crispnas/derived/derived_network.hpp>
 #include <crispnas/discretize/discretize.hpp>
 #include <crispnas/discretize/gap.hpp>
 #include <crispnas/discretize/random_cut.hpp>

@@ -7,21 +7,6 @@
 
 namespace crispnas {
 
-/// Fully connected, with PyTorch's default initialization. x: [batch, in] -> [batch, out].
-class linear final : public nn::layer {
- public:
-  linear(const nn::init_context& init, int in, int out) {
-    const double bound = 1.0 / std::sqrt(double(in));
-    weight_ = register_parameter("weight", init.uniform({out, in}, bound));
-    bias_ = register_parameter("bias", init.uniform({out}, bound));
-  }
-  at::Tensor forward(const at::Tensor& x) override { return at::linear(x, weight_, bias_); }
-
- private:
-  at::Tensor weight_;
-  at::Tensor bias_;
-};
-
 /// ReLU, average of 5 x 5, 1x1 to 128, batch norm, ReLU, 2x2 to 768, batch norm, ReLU, linear, under the published names. For
 /// images of 8 x 8 (CIFAR) or 14 x 14 (ImageNet). ImageNet's has no second batch norm, as it was published.
 class auxiliary_head final : public nn::layer {
@@ -36,7 +21,7 @@ class auxiliary_head final : public nn::layer {
     features_->add(std::make_shared<nn::conv2d>(init, nn::conv_shape{128, 768, 2}));
     if (!imagenet) features_->add(std::make_shared<nn::batch_norm>(init, 768, true));
     features_->add(std::make_shared<nn::relu>());
-    classifier_ = register_module("classifier", std::make_shared<linear>(init, 768, classes));
+    classifier_ = register_module("classifier", std::make_shared<nn::linear>(init, 768, classes));
   }
   /// x: [batch, channels, 8, 8] or [.., 14, 14] -> logits [batch, classes].
   at::Tensor forward(const at::Tensor& x) override { return classifier_->forward(features_->forward(x).flatten(1)); }
@@ -51,7 +36,7 @@ class auxiliary_head final : public nn::layer {
     int stride_;
   };
   std::shared_ptr<nn::sequence> features_;
-  std::shared_ptr<linear> classifier_;
+  std::shared_ptr<nn::linear> classifier_;
 };
 
 }  // namespace crispnas

@@ -6,6 +6,8 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -198,7 +200,7 @@ class any_derived_network : public torch::nn::Module {
         auxiliary_ = register_module("auxiliary_head", std::make_shared<auxiliary_head>(init_, previous, options_.classes, imagenet));
       }
     }
-    classifier_ = register_module("classifier", std::make_shared<linear>(init_, previous, options_.classes));
+    classifier_ = register_module("classifier", std::make_shared<nn::linear>(init_, previous, options_.classes));
   }
 
   void build_residual(std::span<const named_op> ops) {
@@ -217,7 +219,7 @@ class any_derived_network : public torch::nn::Module {
     last_ = register_module("lastact", std::make_shared<nn::sequence>());
     last_->add(std::make_shared<nn::batch_norm>(init_, channels, true));
     last_->add(std::make_shared<nn::relu>());
-    classifier_ = register_module("classifier", std::make_shared<linear>(init_, channels, options_.classes));
+    classifier_ = register_module("classifier", std::make_shared<nn::linear>(init_, channels, options_.classes));
   }
 
   genotype genotype_;
@@ -230,7 +232,7 @@ class any_derived_network : public torch::nn::Module {
   std::vector<std::shared_ptr<residual_block>> blocks_;  ///< null where a cell stands
   std::shared_ptr<auxiliary_head> auxiliary_;
   std::shared_ptr<nn::sequence> last_;
-  std::shared_ptr<linear> classifier_;
+  std::shared_ptr<nn::linear> classifier_;
 };
 
 namespace detail {

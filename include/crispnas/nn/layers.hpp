@@ -85,6 +85,21 @@ class conv2d final : public layer {
   Tensor bias_;
 };
 
+/// Fully connected, with PyTorch's default initialization. x: [batch, in] -> [batch, out].
+class linear final : public layer {
+ public:
+  linear(const init_context& init, int in, int out) {
+    const double bound = 1.0 / std::sqrt(double(in));
+    weight_ = register_parameter("weight", init.uniform({out, in}, bound));
+    bias_ = register_parameter("bias", init.uniform({out}, bound));
+  }
+  Tensor forward(const Tensor& x) override { return at::linear(x, weight_, bias_); }
+
+ private:
+  Tensor weight_;
+  Tensor bias_;
+};
+
 /// Batch normalization, eps 1e-5, momentum 0.1; without scale and shift in a super-network (affine = false).
 class batch_norm final : public layer {
  public:
