@@ -1,5 +1,5 @@
 // How long does one bilevel step take, and how much memory? One JSON line: seconds (median and minimum) and peak memory above the
-// idle process, for the DARTS space on random images.
+// idle process, on random images.
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -29,6 +29,7 @@ struct bench_options {
   std::string partial = "4";
   std::string path = "fused";
   std::string method = "pc_darts";
+  std::string space = "darts";
 };
 
 /// Peak resident memory of this process so far, in MiB.
@@ -40,7 +41,8 @@ double peak_mib() {
 
 void run(const bench_options& o) {
   at::set_num_threads(o.threads);
-  const auto method = support::darts_method(o.method, 8, std::stoi(o.partial));
+  const auto method = o.space == "darts" ? support::darts_method(o.method, 8, std::stoi(o.partial))
+                                         : support::nas_bench_201_method(o.method);
   const auto path = o.path == "fused" ? cn::compute_path::fused : cn::compute_path::stock;
   const double idle = peak_mib();
   cn::any_supernet net(method.configuration.space, method.configuration.ops,
@@ -62,11 +64,12 @@ void run(const bench_options& o) {
   std::sort(seconds.begin(), seconds.end());
   const nlohmann::json line{{"path", o.path},
                             {"method", o.method},
+                            {"space", o.space},
                             {"threads", o.threads},
                             {"batch", o.batch},
                             {"channels", o.channels},
                             {"cells", o.cells},
-                            {"k", std::stoi(o.partial)},
+                            {"k", net.space().partial},
                             {"image", o.size},
                             {"median_s", seconds[seconds.size() / 2]},
                             {"minimum_s", seconds.front()},
@@ -83,7 +86,8 @@ int main(int argc, char** argv) {
   app.add_option("--threads", o.threads, "CPU threads")->check(CLI::Range(1, 1024));
   app.add_option("--batch", o.batch, "images in a batch")->check(CLI::Range(2, 65536));
   app.add_option("--channels", o.channels, "channels C of the first cell");
-  app.add_option("--cells", o.cells, "cells")->check(CLI::Range(1, 100));
+  app.add_option("--space", o.space, "search space")->check(support::one_of(support::space_names));
+  app.add_option("--cells", o.cells, "cells (nas_bench_201: of each stage)")->check(CLI::Range(1, 100));
   app.add_option("--size", o.size, "height and width of the images")->check(CLI::Range(4, 1024));
   app.add_option("--steps", o.steps, "steps that are timed")->check(CLI::Range(1, 10000));
   app.add_option("--k", o.partial, "ops see 1/K of the channels")->check(support::one_of(support::partial_names));

@@ -3,10 +3,9 @@
 #include <crispnas/genotype/count.hpp>
 #include <crispnas/loss/da2s.hpp>
 #include <crispnas/search/bilevel.hpp>
+#include <random>
 #include <set>
 #include <string>
-
-#include <random>
 
 #include "support.hpp"
 
@@ -355,8 +354,8 @@ TEST_CASE("liveness at 3 of 14, by hand") {
 }
 
 TEST_CASE("liveness where shares and masses depend on each other: both fit together") {
-  // The rule itself, applied once to the shares that came out: share ~ mass(source) * e^beta within its group, where the mass of
-  // a node is what its edges keep. Only the fixed point comes out unchanged.
+  // The rule itself, applied once to the shares that came out: share ~ mass(source) * e^beta within its
+  // group, where the mass of a node is what its edges keep. Only the fixed point comes out unchanged.
   const auto residual = [](const cn::space_table& space, const std::vector<double>& beta) {
     const auto& cell = space.normal;
     auto arch = test::make_architecture(space, 0.0);
@@ -380,7 +379,8 @@ TEST_CASE("liveness where shares and masses depend on each other: both fit toget
       };
       for (std::size_t e = 0; e < share.size(); ++e) sum += pull(e);
       for (std::size_t e = 0; e < share.size(); ++e) {
-        if (((group.edges & cell.present) >> e) & 1U) worst = std::max(worst, std::abs(share[e] - pull(e) / sum));
+        if (((group.edges & cell.present) >> e) & 1U)
+          worst = std::max(worst, std::abs(share[e] - pull(e) / sum));
       }
     }
     return worst;
@@ -401,7 +401,8 @@ TEST_CASE("liveness where shares and masses depend on each other: both fit toget
   chain[5] = chain[12] = 1.0;  // 0 -> 4, 3 -> 5
   auto arch = test::make_architecture<darts<interleaved>>(0.0);
   test::assign(arch.beta(0), chain);
-  CHECK(test::numbers(cn::edge_shares(cn::table_v<darts<interleaved>>, cn::table_v<darts<interleaved>>.normal, arch.beta(0)))[12] < 0.5);
+  CHECK(test::numbers(cn::edge_shares(cn::table_v<darts<interleaved>>, cn::table_v<darts<interleaved>>.normal,
+                                      arch.beta(0)))[12] < 0.5);
 }
 
 TEST_CASE("op weights: softmax, the authors' transform, two of an edge") {
@@ -426,50 +427,64 @@ TEST_CASE("the authors' code exchanges the betas of normal and reduction cells")
 }
 
 TEST_CASE("the NAS-Bench-201 cell against a second implementation") {
-  cn::supernet<nb201> net(
-      {.channels = 4, .cells = 1, .classes = 5, .dtype = at::kDouble, .noise = {0.5, 0.5}});
-  net.train();
-  CHECK(net.weight_count() > 0);
-  const at::Tensor x = images(3);
-  const auto get = [&](const std::string& name) { return parameter(net, name); };
-  const auto weights = net.arch().fixed_weights()[0];
-  CHECK((!weights.edges.defined() || test::difference(weights.edges, at::ones({6}, at::kDouble)) < 1e-12));
-  const auto cell = [&](const std::string& at_, const at::Tensor& input) {
-    std::vector<at::Tensor> s{input};
-    int e = 0;
-    for (int to = 1; to < 4; ++to) {
-      at::Tensor sum = at::zeros_like(input);
-      for (int from = 0; from < to; ++from, ++e) {
-        const std::string op = at_ + "_ops." + std::to_string(e) + "._ops.";
-        const at::Tensor& z = s[std::size_t(from)];
-        const at::Tensor r = at::relu(z);
-        const auto conv = [&](int o, std::int64_t padding) {
-          const std::string name = op + std::to_string(o) + ".op.1.";
-          return normed(at::conv2d(r, get(name + "weight"), get(name + "bias"), {1, 1}, {padding, padding}));
-        };
-        sum = sum + weights.ops[e][1] * z + weights.ops[e][2] * conv(2, 0) + weights.ops[e][3] * conv(3, 1) +
-              weights.ops[e][4] * at::avg_pool2d(z, {3, 3}, {1, 1}, {1, 1}, false, false);
+  for (auto path : {cn::compute_path::stock, cn::compute_path::fused}) {
+    cn::supernet<nb201> net(
+        {.channels = 4, .cells = 1, .classes = 5, .dtype = at::kDouble, .noise = {0.5, 0.5}, .path = path});
+    CHECK(net.is_fused() == (path == cn::compute_path::fused));
+    net.train();
+    CHECK(net.weight_count() > 0);
+    const at::Tensor x = images(3);
+    const auto get = [&](const std::string& name) { return parameter(net, name); };
+    const auto weights = net.arch().fixed_weights()[0];
+    CHECK((!weights.edges.defined() || test::difference(weights.edges, at::ones({6}, at::kDouble)) < 1e-12));
+    const auto cell = [&](const std::string& at_, const at::Tensor& input) {
+      std::vector<at::Tensor> s{input};
+      int e = 0;
+      for (int to = 1; to < 4; ++to) {
+        at::Tensor sum = at::zeros_like(input);
+        for (int from = 0; from < to; ++from, ++e) {
+          const std::string op = at_ + "_ops." + std::to_string(e) + "._ops.";
+          const at::Tensor& z = s[std::size_t(from)];
+          const at::Tensor r = at::relu(z);
+          const auto conv = [&](int o, std::int64_t padding) {
+            const std::string name = op + std::to_string(o) + ".op.1.";
+            return normed(
+                at::conv2d(r, get(name + "weight"), get(name + "bias"), {1, 1}, {padding, padding}));
+          };
+          sum = sum + weights.ops[e][1] * z + weights.ops[e][2] * conv(2, 0) +
+                weights.ops[e][3] * conv(3, 1) +
+                weights.ops[e][4] * at::avg_pool2d(z, {3, 3}, {1, 1}, {1, 1}, false, false);
+        }
+        s.push_back(sum);
       }
-      s.push_back(sum);
+      return s[3];
+    };
+    const auto affine = [&](const at::Tensor& z, const std::string& name) {
+      return at::batch_norm(z, get(name + ".weight"), get(name + ".bias"), {}, {}, true, 0.1, 1e-5, false);
+    };
+    const auto block = [&](const std::string& at_, const at::Tensor& z) {
+      const at::Tensor a = affine(
+          at::conv2d(at::relu(z), get(at_ + "conv_a.op.1.weight"), {}, {2, 2}, {1, 1}), at_ + "conv_a.op.2");
+      const at::Tensor b = affine(
+          at::conv2d(at::relu(a), get(at_ + "conv_b.op.1.weight"), {}, {1, 1}, {1, 1}), at_ + "conv_b.op.2");
+      return b + at::conv2d(at::avg_pool2d(z, {2, 2}, {2, 2}), get(at_ + "downsample.1.weight"));
+    };
+    at::Tensor y = affine(at::conv2d(x, get("stem.0.weight"), {}, {1, 1}, {1, 1}), "stem.1");
+    y = cell("cells.2.", y = block("cells.1.", cell("cells.0.", y)));
+    y = cell("cells.4.", block("cells.3.", y));
+    y = at::relu(affine(y, "lastact.0")).mean({2, 3});
+    const at::Tensor wanted = at::linear(y, get("classifier.weight"), get("classifier.bias"));
+    const at::Tensor logits = net.forward(x);
+    CHECK(test::difference(logits, wanted) < 1e-9);
+    const auto ours = torch::autograd::grad({logits.square().sum()}, net.weights(), {}, {}, false, true);
+    const auto theirs = torch::autograd::grad({wanted.square().sum()}, net.weights(), {}, {}, false, true);
+    const double scale = test::largest(theirs.front());
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      REQUIRE(ours[i].defined() == theirs[i].defined());
+      if (ours[i].defined())
+        CHECK(test::difference(ours[i], theirs[i]) < 1e-9 * (scale + test::largest(theirs[i])));
     }
-    return s[3];
-  };
-  const auto affine = [&](const at::Tensor& z, const std::string& name) {
-    return at::batch_norm(z, get(name + ".weight"), get(name + ".bias"), {}, {}, true, 0.1, 1e-5, false);
-  };
-  const auto block = [&](const std::string& at_, const at::Tensor& z) {
-    const at::Tensor a = affine(at::conv2d(at::relu(z), get(at_ + "conv_a.op.1.weight"), {}, {2, 2}, {1, 1}),
-                                at_ + "conv_a.op.2");
-    const at::Tensor b = affine(at::conv2d(at::relu(a), get(at_ + "conv_b.op.1.weight"), {}, {1, 1}, {1, 1}),
-                                at_ + "conv_b.op.2");
-    return b + at::conv2d(at::avg_pool2d(z, {2, 2}, {2, 2}), get(at_ + "downsample.1.weight"));
-  };
-  at::Tensor y = affine(at::conv2d(x, get("stem.0.weight"), {}, {1, 1}, {1, 1}), "stem.1");
-  y = cell("cells.2.", y = block("cells.1.", cell("cells.0.", y)));
-  y = cell("cells.4.", block("cells.3.", y));
-  y = at::relu(affine(y, "lastact.0")).mean({2, 3});
-  const at::Tensor wanted = at::linear(y, get("classifier.weight"), get("classifier.bias"));
-  CHECK(test::difference(net.forward(x), wanted) < 1e-9);
+  }
 }
 
 TEST_CASE("seeds reproduce, also across paths, other seeds differ") {

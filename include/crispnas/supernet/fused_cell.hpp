@@ -11,12 +11,13 @@
 
 namespace crispnas {
 
-/// Whether every op of a space has a fused form.
+/// Whether every op of a space has a fused form. The cells of residual stages never reduce, so theirs need it for stride 1 only.
 inline bool has_fused_form(const space_table& space) {
   for (auto name : space.op_names) {
-    if (!kernels::supported(name, 1) || !kernels::supported(name, 2)) return false;
+    if (!kernels::supported(name, 1)) return false;
+    if (space.layout == skeleton::stacked && !kernels::supported(name, 2)) return false;
   }
-  return space.layout == skeleton::stacked;
+  return true;
 }
 
 /// A view of a search_cell for the kernels. A state is a list of blocked tensors, read as their concatenation over channels.
@@ -43,7 +44,10 @@ class fused_cell {
     const cell_table& table = cell_->table();
     const kernels::norm_mode mode = mode_of();
     std::vector<at::Tensor> states;
-    for (std::size_t i = 0; i < inputs.size(); ++i) states.push_back(preprocess(*cell_->preprocess()[i], inputs[i], batch, mode));
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      // A cell without preprocessing (residual stages) reads what is one tensor: the stem, a block, or the last node of a cell.
+      states.push_back(cell_->preprocess().empty() ? inputs[i].front() : preprocess(*cell_->preprocess()[i], inputs[i], batch, mode));
+    }
     std::vector<at::Tensor> nodes(static_cast<std::size_t>(table.nodes));
     for (int s = 0; s < table.states(); ++s) {
       const at::Tensor x = s < table.inputs ? states[static_cast<std::size_t>(s)] : nodes[static_cast<std::size_t>(s - table.inputs)];

@@ -20,7 +20,7 @@ namespace crispnas {
 
 /// What computes the cells.
 enum class compute_path : std::uint8_t {
-  automatic,  ///< the fused kernels where they can: stacked cells on the CPU, ops that all have a fused form
+  automatic,  ///< the fused kernels where they can: on the CPU, float32 or float64, ops that all have a fused form
   stock,      ///< LibTorch's operations, one by one: any device, any op, the reference
   fused,      ///< the fused kernels, or an error that says why not
 };
@@ -49,7 +49,9 @@ class any_supernet : public torch::nn::Module {
       build_residual(ops);
     }
     if (uses_fused_path()) {
-      for (const auto& place : places_) fused_.emplace_back(place.cell, space_);
+      for (const auto& place : places_) {
+        fused_.push_back(place.cell ? std::make_unique<fused_cell>(place.cell, space_) : nullptr);
+      }
     }
   }
 
@@ -128,9 +130,13 @@ class any_supernet : public torch::nn::Module {
     fused_cell::state previous{kernels::to_blocked(stem)};
     fused_cell::state older = previous;
     for (std::size_t i = 0; i < places_.size(); ++i) {
+      if (places_[i].block) {  // between stages, in LibTorch's layout
+        previous = {kernels::to_blocked(places_[i].block->forward(kernels::from_blocked(previous, batch)))};
+        continue;
+      }
       const fused_cell::state both[2] = {older, previous};
       const std::span<const fused_cell::state> inputs(both, 2);
-      auto next = fused_[i].forward(places_[i].cell->table().inputs == 1 ? inputs.subspan(1) : inputs,
+      auto next = fused_[i]->forward(places_[i].cell->table().inputs == 1 ? inputs.subspan(1) : inputs,
                                     weights[static_cast<std::size_t>(places_[i].type)], batch);
       older = std::move(previous);
       previous = std::move(next);
@@ -143,8 +149,7 @@ class any_supernet : public torch::nn::Module {
     const bool can = has_fused_form(space_) && options_.device.is_cpu() &&
                      (options_.dtype == at::kFloat || options_.dtype == at::kDouble);
     if (!can && options_.path == compute_path::fused) {
-      throw error("crispnas::supernet: the fused kernels need stacked cells on the CPU, float32 or float64, and ops that all have a "
-                  "fused form. Take compute_path::automatic or stock.");
+      throw error("crispnas::supernet: the fused kernels need the CPU, float32 or float64, and ops that all have a fused form. Take compute_path::automatic or stock.");
     }
     return can;
   }
@@ -254,7 +259,7 @@ class any_supernet : public torch::nn::Module {
   std::shared_ptr<nn::sequence> stem_;
   std::shared_ptr<torch::nn::Module> cells_;
   std::vector<place_in_network> places_;
-  std::vector<fused_cell> fused_;  ///< one per place, where the fused kernels compute
+  std::vector<std::unique_ptr<fused_cell>> fused_;  ///< one per place where the fused kernels compute; null for a block
   std::shared_ptr<nn::sequence> last_;
   at::Tensor classifier_weight_;
   at::Tensor classifier_bias_;
