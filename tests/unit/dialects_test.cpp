@@ -69,7 +69,7 @@ static_assert(cn::equivalent(cn::parse_genotype(snas_mild_all), cn::known::snas_
 static_assert(cn::parse_genotype(darts_v2_nested) == cn::known::darts_v2,
               "Nested pairs say what flat pairs say.");
 static_assert(cn::known::fairdarts_a.normal.concat == 0b110100, "Node 3 of FairDARTS_a has no op.");
-static_assert(cn::genotype_of<"|none~0|+|none~0|skip_connect~1|">.normal.nodes == 2,
+static_assert(cn::genotype_literal<"|none~0|+|none~0|skip_connect~1|">.normal.nodes == 2,
               "A text as a template argument.");
 static_assert(cn::read_genotype("Genotype(normal=[('a', 0)").fault.position == 25, "A fault is a value.");
 

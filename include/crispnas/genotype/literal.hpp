@@ -1,5 +1,5 @@
-// A genotype text that the compiler checks: genotype_of<"Genotype(...)">. A text that is none is one error
-// that gives the position and what was expected there.
+// A genotype text that the compiler checks: genotype_literal<"Genotype(...)">. A text that is none is one
+// error that gives the position and what was expected there.
 #pragma once
 
 #include <crispnas/genotype/dialects/read.hpp>
@@ -37,10 +37,10 @@ concept text_is_as_expected = Position == nowhere;
 /// g++ names the expectation with this type.
 template <std::size_t Position, expectation Expected>
 struct check_genotype_text {
-  static_assert(
-      text_is_as_expected<Position>,
-      "crispnas::genotype_of: this text is no genotype. The note gives the position where it is not what was "
-      "expected.");
+  static_assert(text_is_as_expected<Position>,
+                "crispnas::genotype_literal: this text is no genotype. The note gives the position where it "
+                "is not what was "
+                "expected.");
 };
 
 template <literal Text>
@@ -52,7 +52,7 @@ using check_genotype = check_genotype_text<reading_of<Text>.ok ? nowhere : readi
 
 template <literal Text>
 struct checked_genotype {
-  static_assert(sizeof(check_genotype<Text>) > 0, "crispnas::genotype_of: see the note.");
+  static_assert(sizeof(check_genotype<Text>) > 0, "crispnas::genotype_literal: see the note.");
   static constexpr genotype value() { return reading_of<Text>.value; }
 };
 
@@ -60,6 +60,6 @@ struct checked_genotype {
 
 /// The genotype of a text in any dialect, read by the compiler.
 template <detail::literal Text>
-inline constexpr genotype genotype_of = detail::checked_genotype<Text>::value();
+inline constexpr genotype genotype_literal = detail::checked_genotype<Text>::value();
 
 }  // namespace crispnas
