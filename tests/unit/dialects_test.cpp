@@ -369,6 +369,9 @@ TEST_CASE("counting refuses what it cannot count") {
   CHECK(message([&] {
           return cn::count_cifar_network(g, {.image = 64, .auxiliary = true});
         }).find("32 pixels") != std::string::npos);
+  CHECK(message([&] {
+          return cn::count_cifar_network(g, {.cells = 1, .auxiliary = true});
+        }).find("two cells or more") != std::string::npos);
   CHECK(message([&] { return cn::count_nas_bench_201_network(g); }).find("one input") != std::string::npos);
   g.normal.genes[2].op = "my_op";
   CHECK(message([&] {

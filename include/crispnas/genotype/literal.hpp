@@ -38,9 +38,8 @@ concept text_is_as_expected = Position == nowhere;
 template <std::size_t Position, expectation Expected>
 struct check_genotype_text {
   static_assert(text_is_as_expected<Position>,
-                "crispnas::genotype_literal: this text is no genotype. The note gives the position where it "
-                "is not what was "
-                "expected.");
+                "crispnas::genotype_literal: this text is no genotype. The note gives the place of what was "
+                "not expected.");
 };
 
 template <literal Text>

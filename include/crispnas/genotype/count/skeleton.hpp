@@ -77,10 +77,6 @@ constexpr network_count count_stacked(const Cell& normal, const Cell& reduction,
   const int halvings = (first == second ? 1 : 2) + (imagenet ? 3 : 0);
   check_size("image", s.image, 1, 4096, 1 << halvings);
   if (imagenet) check_size("channels", s.channels, 1, 1024, 2);  // halved by its stem
-  if (s.auxiliary && s.image != (imagenet ? 224 : 32)) {
-    this_cell_is_not_counted(
-        "the auxiliary head needs images of 32 pixels a side (CIFAR) or 224 (ImageNet).");
-  }
   network_count total{{}, {}, s.convention};
   std::int64_t channels = s.channels;
   std::int64_t size = s.image;
@@ -118,7 +114,14 @@ constexpr network_count count_stacked(const Cell& normal, const Cell& reduction,
     older = previous;
     previous = cell.outputs() * channels;
     previous_reduces = reduces;
-    if (i == second && s.auxiliary) total.auxiliary = auxiliary_cost(previous, s.classes, imagenet);
+    if (i == second && s.auxiliary) {
+      if ((size - 5) / (imagenet ? 2 : 3) != 1) {  // its 5x5 pool is to put out 2x2
+        this_cell_is_not_counted(
+            "the auxiliary head needs images of 32 pixels a side (CIFAR) or 224 (ImageNet), and two cells or "
+            "more.");
+      }
+      total.auxiliary = auxiliary_cost(previous, s.classes, imagenet);
+    }
   }
   total.network += classifier_cost(previous, s.classes, s.convention);
   return total;
