@@ -3,7 +3,7 @@
 // included too.
 #pragma once
 
-#if __has_include(<c10/util/Logging.h>)
+#if __has_include(<c10/util/Logging.h>)  // not in the tests that are free of LibTorch
 #include <c10/util/Logging.h>
 #endif
 #include <doctest/doctest.h>
