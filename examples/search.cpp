@@ -23,6 +23,7 @@ struct search_flags {
   std::string space = "darts";
   std::string budget = "8";
   std::string partial = "4";
+  std::string order = "first";
   std::string dataset = "fashion-mnist";
   std::string data;
   std::string out = "crispnas-search";
@@ -52,6 +53,7 @@ void run(search_flags flags) {
   support::check_output_folder(flags.out);
   support::scale& s = flags.scale;
   s.device = support::parse_device(flags.device);
+  s.order = support::order_of(flags.order);
   if (flags.threads > 0) at::set_num_threads(flags.threads);
   const bool darts_space = flags.space == "darts";
   if (!darts_space && !flags.darts_only.empty()) {
@@ -68,8 +70,9 @@ void run(search_flags flags) {
   support::check_run(method, s, train);
   const auto options = support::search_options_of(s, train.size(), method.strength * s.strength, flags.seed);
 
-  fmt::print("{} on {}, {} space, {} of {} edges, seed {}\n{}\n", flags.method, flags.dataset, flags.space, kept,
-             darts_space ? 14 : 6, flags.seed, support::scale_text(s, train.size(), held_out.size()));
+  fmt::print("{}, {} on {}, {} space, {} of {} edges, seed {}\n{}\n", flags.method,
+             flags.order == "single" ? "single level" : flags.order + " order", flags.dataset,
+             flags.space, kept, darts_space ? 14 : 6, flags.seed, support::scale_text(s, train.size(), held_out.size()));
   fmt::print("weights: SGD {} to {} (cosine); alpha, beta: Adam {:.6f}; regularizer x {}\n", options.weight_rate,
              options.last_weight_rate, options.alpha_rate, options.strength);
   std::fflush(stdout);
@@ -100,6 +103,7 @@ void run(search_flags flags) {
   for (const auto& cell : result.cuts.front()) changed += cell.kept.changed_by_feasibility() ? 1 : 0;
   const nlohmann::json summary{{"method", flags.method},
                                {"space", flags.space},
+                               {"order", flags.order},
                                {"kept_edges", kept},
                                {"dataset", flags.dataset},
                                {"seed", flags.seed},
@@ -131,6 +135,8 @@ int main(int argc, char** argv) {
   app.add_option("--budget", flags.budget, "edges to keep of 14 (darts space)")->check(support::one_of(support::budget_names));
   app.add_option("--k", flags.partial, "ops see 1/K of the channels (darts space)")
       ->check(support::one_of(support::partial_names));
+  app.add_option("--order", flags.order, "bilevel of first or second order, or a single level")
+      ->check(support::one_of(support::order_names));
   app.add_option("--dataset", flags.dataset, "images")->check(support::one_of({"fashion-mnist", "cifar-10"}));
   app.add_option("--data", flags.data, "folder of the images");
   app.add_option("--images", flags.images, "training images, both halves together; 0: all")->check(CLI::NonNegativeNumber);

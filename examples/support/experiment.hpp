@@ -24,6 +24,7 @@ struct scale {
   double arch_rate = 0.0;   ///< of alpha and beta; 0: so that they can travel as far as in the paper
   double travel = 19500 * 3e-4;
   bool reestimate = false;  ///< also measure the cut with batch-norm statistics measured again
+  cn::search_order order = cn::search_order::first;
   double strength = 1.0;    ///< factor on the whole regularizer (equation 7 as it is; the authors' code has 0.1)
   cn::augmentation augment{};
   at::Device device = at::kCPU;
@@ -66,6 +67,7 @@ inline cn::search_options search_options_of(const scale& s, std::int64_t images,
   options.epochs = s.epochs;
   options.batch_size = s.batch_size;
   options.seed = seed;
+  options.order = s.order;
   options.weight_rate = s.weight_rate;
   options.last_weight_rate = s.last_weight_rate;
   const auto steps = s.epochs * (images / 2 / s.batch_size);

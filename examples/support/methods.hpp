@@ -2,6 +2,7 @@
 #pragma once
 
 #include <crispnas/search/configuration.hpp>
+#include <crispnas/search/search_order.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -72,9 +73,15 @@ method_choice method_of(const std::string& name, int partial) {
 }  // namespace detail
 
 inline const std::vector<std::string> method_names{"da2s", "control", "darts", "pc_darts"};
+inline const std::vector<std::string> order_names{"first", "second", "single"};
 inline const std::vector<std::string> budget_names{"3", "4", "5", "6", "7", "8"};
 inline const std::vector<std::string> partial_names{"1", "2", "4"};
 inline const std::vector<std::string> space_names{"darts", "nas_bench_201"};
+
+inline cn::search_order order_of(const std::string& name) {
+  if (name == "second") return cn::search_order::second;
+  return name == "single" ? cn::search_order::single_level : cn::search_order::first;
+}
 
 inline budget_choice darts_budget(int kept) {
   switch (kept) {

@@ -19,8 +19,11 @@
 #include <crispnas/genotype/literal.hpp>
 #include <crispnas/genotype/nas_bench_201.hpp>
 #include <crispnas/genotype/text.hpp>
+#include <crispnas/io/safetensors.hpp>
+#include <crispnas/io/state.hpp>
 #include <crispnas/loss/da2s.hpp>
 #include <crispnas/search/configuration.hpp>
 #include <crispnas/search/searcher.hpp>
 #include <crispnas/spec.hpp>
+#include <crispnas/supernet/published_state.hpp>
 #include <crispnas/supernet/supernet.hpp>

@@ -51,15 +51,15 @@ inline std::vector<std::vector<int>> strongest_ops(const space_table& space, con
 
 }  // namespace detail
 
-/// Cuts one cell type to the budget of `cell`. ops: [edges, ops] weights; edges: [edges] weights or undefined. `exist`: the edges
-/// of the super-network, which may have been searched for another budget; one that it lacks comes last.
+/// Cuts one cell type to the budget of `cell`. ops: [edges, ops] weights; edges: [edges] > 0, what ranks them, or undefined.
+/// `exist`: the edges of the super-network, which may have been searched for another budget; one that it lacks comes last.
 inline cell_cut cut_cell(const space_table& space, const cell_table& cell, const at::Tensor& ops, const at::Tensor& edges,
                          std::uint64_t exist = ~std::uint64_t{0}) {
   const auto op_weight = detail::to_host(ops);
   cell_cut cut{{}, detail::strongest_ops(space, op_weight)};
   std::vector<double> score(cell.edges.size(), 1.0);
   if (edges.defined() && space.choice != edge_choice_rule::strongest_op) score = detail::to_host(edges);
-  if (space.choice != edge_choice_rule::edge_weight) {
+  if (space.choice == edge_choice_rule::strongest_op || space.choice == edge_choice_rule::product) {
     for (std::size_t e = 0; e < score.size(); ++e) {
       score[e] *= op_weight[e * space.op_names.size() + static_cast<std::size_t>(cut.ops[e].front())];
     }
@@ -82,7 +82,9 @@ inline network_cut cut_network(const any_supernet& net, const cell_table& normal
       throw error("crispnas::cut_network: the budget is one of another cell graph than the super-network's. Take "
                   "budget_tables<cell, budget> of the same cell.");
     }
-    cut.push_back(cut_cell(net.space(), type == 0 ? normal : reduction, soft[type].ops, soft[type].edges,
+    const bool by_beta = net.space().choice == edge_choice_rule::beta && net.space().has_edge_weights();
+    const at::Tensor edges = by_beta ? net.arch().beta(static_cast<int>(type)).detach().exp() : soft[type].edges;
+    cut.push_back(cut_cell(net.space(), type == 0 ? normal : reduction, soft[type].ops, edges,
                            net.space().cell(static_cast<int>(type)).present));
     if ((cut.back().kept.edges & ~net.space().cell(static_cast<int>(type)).present) != 0) {
       throw error(

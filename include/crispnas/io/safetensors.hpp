@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -78,7 +79,10 @@ class safetensors_file {
     } catch (const error& e) {
       throw error("file '" + name_ + "': " + e.what());
     }
+    for (std::size_t i = 0; i < header_.tensors.size(); ++i) index_.emplace(header_.tensors[i].name, i);
   }
+  safetensors_file(const safetensors_file&) = delete;  // the index looks into the header
+  safetensors_file& operator=(const safetensors_file&) = delete;
 
   const std::string& name() const { return name_; }
   const std::vector<stored_tensor>& tensors() const { return header_.tensors; }
@@ -86,9 +90,8 @@ class safetensors_file {
 
   /// The tensor of that name; null where there is none.
   const stored_tensor* find(std::string_view name) const {
-    const auto place = std::find_if(header_.tensors.begin(), header_.tensors.end(),
-                                    [&](const auto& t) { return t.name == name; });
-    return place == header_.tensors.end() ? nullptr : &*place;
+    const auto place = index_.find(name);
+    return place == index_.end() ? nullptr : &header_.tensors[place->second];
   }
 
   /// Its values, on the CPU.
@@ -128,6 +131,7 @@ class safetensors_file {
   std::string name_;
   std::ifstream stream_;
   safetensors_header header_;
+  std::unordered_map<std::string_view, std::size_t> index_;  ///< of the names
 };
 
 /// All tensors of a file, on the CPU, in the order of their bytes. Throws crispnas::error.

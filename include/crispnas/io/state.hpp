@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace crispnas {
@@ -38,28 +38,25 @@ inline bool is_batch_counter(std::string_view name) {
 /// missing, unexpected (batch counters are not), of another shape, or numbers of another kind (any floating
 /// type fits any other).
 inline void check_state(const named_tensors& target, const safetensors_file& file) {
-  std::unordered_map<std::string, const stored_tensor*> stored;
-  for (const auto& tensor : file.tensors()) stored.emplace(tensor.name, &tensor);
   std::vector<std::string> missing;
   std::vector<std::string> shapes;
   std::vector<std::string> kinds;
   std::vector<std::string> twice;
-  std::unordered_map<std::string, bool> wanted;
+  std::unordered_set<std::string> wanted;
   for (const auto& [name, values] : target) {
-    if (!wanted.emplace(name, true).second) twice.push_back(name);
-    const auto place = stored.find(name);
-    if (place == stored.end()) {
+    if (!wanted.insert(name).second) twice.push_back(name);
+    const stored_tensor* found = file.find(name);
+    if (found == nullptr) {
       missing.push_back(name);
       continue;
     }
-    const stored_tensor& found = *place->second;
-    const auto type = scalar_type(found.type);
-    if (values.sizes() != at::IntArrayRef(found.shape)) {
-      shapes.push_back(name + ": " + shape_text(found.shape) + " in the file, " + shape_text(values.sizes()) +
-                       " here");
+    const auto type = scalar_type(found->type);
+    if (values.sizes() != at::IntArrayRef(found->shape)) {
+      shapes.push_back(name + ": " + shape_text(found->shape) + " in the file, " +
+                       shape_text(values.sizes()) + " here");
     } else if (type != values.scalar_type() &&
                !(at::isFloatingType(type) && at::isFloatingType(values.scalar_type()))) {
-      kinds.push_back(name + ": " + std::string(facts_of(found.type).name) + " in the file, " +
+      kinds.push_back(name + ": " + std::string(facts_of(found->type).name) + " in the file, " +
                       at::toString(values.scalar_type()) + " here");
     }
   }

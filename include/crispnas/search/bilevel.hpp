@@ -2,6 +2,7 @@
 // alpha and beta (equation 7; DARTS, algorithm 1 with xi = 0).
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -47,10 +48,12 @@ struct step_result {
   loss_terms terms;           ///< the regularizer's, at this step
 };
 
-/// The loss that alpha and beta see: classification + strength * regularizer.
+/// The loss that alpha and beta see: classification + strength * regularizer. `logits`, where given, gets the logits.
 inline at::Tensor architecture_loss(any_supernet& net, const step_losses& losses, const labelled_batch& batch,
-                                    step_result& result) {
-  result.arch_loss = at::cross_entropy_loss(net.forward(batch.images), batch.labels);
+                                    step_result& result, at::Tensor* logits = nullptr) {
+  const at::Tensor computed = net.forward(batch.images);
+  if (logits != nullptr) *logits = computed;
+  result.arch_loss = at::cross_entropy_loss(computed, batch.labels);
   if (losses.regularizer == nullptr || losses.strength == 0.0) return result.arch_loss;
   result.terms = losses.regularizer(net.arch(), losses.epoch, losses.epochs);
   for (auto& term : result.terms) term.factor *= losses.strength;
@@ -89,19 +92,22 @@ class frozen {
 
 }  // namespace detail
 
-/// The upper level: one step on alpha and beta at fixed weights. Only gradients of alpha and beta are computed.
-inline void architecture_step(any_supernet& net, const step_losses& losses, const step_optimizers& optimizers,
-                              const labelled_batch& batch, step_result& result) {
-  if (!optimizers.train_alpha && !optimizers.train_beta) return;
-  const detail::frozen still(optimizers.weights.parameters());
+namespace detail {
+
+/// What is searched in this step: alpha, then beta, as far as they do not wait.
+inline std::vector<at::Tensor> searched_parameters(const step_optimizers& optimizers) {
   std::vector<at::Tensor> searched;
   const auto add = [&](bool on, const adam& a) {
     if (on) searched.insert(searched.end(), a.parameters().begin(), a.parameters().end());
   };
   add(optimizers.train_alpha, optimizers.alpha);
   add(optimizers.train_beta, optimizers.beta);
-  const at::Tensor loss = architecture_loss(net, losses, batch, result);
-  const auto gradients = detail::own_gradients(loss, searched);
+  return searched;
+}
+
+/// The step on alpha and beta with the gradients of searched_parameters().
+inline void move_architecture(any_supernet& net, const step_optimizers& optimizers, const std::vector<at::Tensor>& gradients,
+                              step_result& result) {
   const auto alphas = optimizers.train_alpha ? optimizers.alpha.parameters().size() : 0;
   const auto middle = gradients.begin() + static_cast<std::ptrdiff_t>(alphas);
   if (optimizers.train_alpha) optimizers.alpha.step({gradients.begin(), middle});
@@ -109,6 +115,17 @@ inline void architecture_step(any_supernet& net, const step_losses& losses, cons
   net.arch().project();
   result.arch_loss = result.arch_loss.detach();
   for (auto& term : result.terms) term.value = term.value.detach();
+}
+
+}  // namespace detail
+
+/// The upper level: one step on alpha and beta at fixed weights. Only gradients of alpha and beta are computed.
+inline void architecture_step(any_supernet& net, const step_losses& losses, const step_optimizers& optimizers,
+                              const labelled_batch& batch, step_result& result) {
+  if (!optimizers.train_alpha && !optimizers.train_beta) return;
+  const detail::frozen still(optimizers.weights.parameters());
+  const at::Tensor loss = architecture_loss(net, losses, batch, result);
+  detail::move_architecture(net, optimizers, detail::own_gradients(loss, detail::searched_parameters(optimizers)), result);
 }
 
 /// The lower level: one step on the weights with the op and edge weights held at `fixed`; those of a cut train a derived cell.

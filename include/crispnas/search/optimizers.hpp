@@ -46,6 +46,7 @@ class sgd {
   }
   void rate(double value) { options_.rate = value; }
   double rate() const { return options_.rate; }
+  const sgd_options& options() const { return options_; }
   const std::vector<at::Tensor>& parameters() const { return parameters_; }
   std::vector<at::Tensor>& velocity() { return velocity_; }
 

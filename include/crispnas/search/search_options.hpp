@@ -5,6 +5,7 @@
 #include <functional>
 
 #include <crispnas/data/augment.hpp>
+#include <crispnas/search/search_order.hpp>
 
 namespace crispnas {
 
@@ -14,6 +15,7 @@ struct search_options {
   int epochs = 50;
   std::int64_t batch_size = 64;
   std::uint64_t seed = 0;           ///< of shuffles and augmentation
+  search_order order = search_order::first;
 
   double weight_rate = 0.025;       ///< falls to last_weight_rate along a cosine
   double last_weight_rate = 0.0;

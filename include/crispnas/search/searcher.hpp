@@ -14,8 +14,8 @@
 
 #include <crispnas/data/loader.hpp>
 #include <crispnas/error.hpp>
-#include <crispnas/search/bilevel.hpp>
 #include <crispnas/search/search_options.hpp>
+#include <crispnas/search/search_step.hpp>
 
 namespace crispnas {
 
@@ -94,7 +94,8 @@ class searcher {
     for (std::int64_t step = 0; step < steps; ++step) {
       const batch t = train.batch(step);
       const batch a = arch.batch(step);
-      step_result result = bilevel_step(net_, losses, optimizers, {t.images, t.labels}, {a.images, a.labels});
+      step_result result =
+          search_step(net_, losses, optimizers, {t.images, t.labels}, {a.images, a.labels}, options_.order);
       if (waiting) read(*waiting, sums, epoch, step);
       waiting = std::move(result);
       if (options_.on_step) options_.on_step({epoch, options_.epochs, step + 1, steps});
@@ -102,7 +103,8 @@ class searcher {
     read(*waiting, sums, epoch, steps);
     report.train_loss = sums.weight_loss / double(steps);
     report.arch_loss = sums.arch_loss / double(steps);
-    report.train_accuracy = 100.0 * sums.correct / double(steps * options_.batch_size);
+    const std::int64_t images = options_.order == search_order::single_level ? 2 * options_.batch_size : options_.batch_size;
+    report.train_accuracy = 100.0 * sums.correct / double(steps * images);
     for (const auto& term : waiting->terms) {
       const double value = term.value.is_meta() ? std::nan("") : term.value.item<double>();
       report.terms.push_back({term.name, value, term.factor});

@@ -118,7 +118,7 @@ struct live_sources {
 };
 
 /// What ranks the edges when the cell is cut.
-enum class edge_choice_rule : std::uint8_t { edge_weight, strongest_op, product };
+enum class edge_choice_rule : std::uint8_t { edge_weight, strongest_op, product, beta };
 
 /// By the edge weight (DA2S).
 struct by_edge_weight {
@@ -134,6 +134,12 @@ struct by_strongest_op {
 struct by_product {
   using slot = slots::edge_choice;
   static constexpr auto rule = edge_choice_rule::product;
+};
+
+/// By beta itself, uncapped, of the cell type that is cut, whichever betas its forward pass uses (the authors' code).
+struct by_beta {
+  using slot = slots::edge_choice;
+  static constexpr auto rule = edge_choice_rule::beta;
 };
 
 }  // namespace crispnas

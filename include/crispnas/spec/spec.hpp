@@ -204,7 +204,7 @@ using darts_spec = spec<no_edge_weights, no_regularizer, ignore_liveness, Polici
 /// The authors' published code, its departures from the paper and its bugs included; for parity.
 using authors_code_spec =
     spec<darts_cell, partial_channels<1>, edges_8_of_14, softmax_times_in_degree, clamped_beta,
-         ignore_liveness, authors_softmax_ops, swapped_betas, da2s_authors_code>;
+         ignore_liveness, authors_softmax_ops, swapped_betas, by_beta, da2s_authors_code>;
 template <class... Policies>
 using pc_darts_spec = spec<softmax, uncapped_beta, by_product, no_regularizer, ignore_liveness, Policies...>;
 

@@ -1,0 +1,318 @@
+"""Runs the published super-networks on random weights and images and writes what they compute, for parity_test.cpp.
+
+    python make_fixtures.py --pc-darts DIR --darts DIR --daas DIR --fair-darts DIR --autodl DIR --out tests/parity
+
+Each DIR is the folder of the published repository that holds model_search.py (AutoDL: the root of the repository). Give any of them;
+each makes its own files. Needs PyTorch and numpy alone. Nothing of the published code is kept: only names, shapes and numbers.
+"""
+import argparse
+import importlib
+import json
+import pathlib
+import struct
+import sys
+import types
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+DTYPES = {torch.float64: "F64", torch.float32: "F32", torch.int64: "I64"}
+SGD = dict(lr=0.05, momentum=0.9, weight_decay=3e-4)
+ADAM = dict(lr=0.02, betas=(0.5, 0.999), weight_decay=1e-3)
+CLIP = 5.0
+ETA = 0.05  # rate of the weights in the unrolled step
+STEPS, BATCHES = 10, 6
+CHANNELS, CELLS, CLASSES, BATCH, SIZE = 4, 3, 5, 4, 16
+
+
+def save(path, tensors):
+    """A .safetensors file, written by hand: largest elements first, so that all are aligned."""
+    tensors = {k: v.detach().contiguous() for k, v in tensors.items()}
+    names = sorted(tensors, key=lambda k: (-tensors[k].element_size(), k))
+    header, data, at = {}, [], 0
+    for name in names:
+        blob = tensors[name].numpy().tobytes()
+        header[name] = dict(dtype=DTYPES[tensors[name].dtype], shape=list(tensors[name].shape), data_offsets=[at, at + len(blob)])
+        at += len(blob)
+        data.append(blob)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(data))
+    print(path, path.stat().st_size)
+
+
+def on_cpu():
+    """The published code moves things to a GPU; here it stays where it is."""
+    torch.Tensor.cuda = lambda self, *args, **kwargs: self
+    nn.Module.cuda = lambda self, *args, **kwargs: self
+
+
+def load(folder, *names):
+    """Modules of a folder that import one another by their bare names."""
+    for name in list(sys.modules):
+        if getattr(sys.modules[name], "__file__", None) and name in load.bare:
+            del sys.modules[name]
+    sys.path.insert(0, str(folder))
+    try:
+        return [importlib.import_module(n) for n in names]
+    finally:
+        sys.path.pop(0)
+
+
+load.bare = {"model_search", "architect", "operations", "genotypes", "utils", "MinEntropyLoss", "dimension", "separate_loss"}
+
+
+def randomize(net, seed):
+    """Weights and statistics that are no initial values, and exact in float32, so that both precisions start from the same."""
+    g = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, p in net.named_parameters():
+            noise = torch.randn(p.shape, generator=g, dtype=torch.float32).double()
+            if p.dim() == 1:
+                value = 0.1 * noise + (1.0 if name.endswith("weight") else 0.0)
+            else:
+                value = noise * (1.0 / p[0].numel()) ** 0.5
+            p.copy_(value.float())
+        for name, b in net.named_buffers():
+            noise = torch.randn(b.shape, generator=g, dtype=torch.float32)
+            if name.endswith("running_mean"):
+                b.copy_(0.1 * noise)
+            elif name.endswith("running_var"):
+                b.copy_((0.2 * noise).exp())
+    return g
+
+
+def batches(g):
+    """Images and labels: step s trains the weights on batch 2 s and alpha and beta on batch 2 s + 1, counted modulo BATCHES."""
+    images = torch.randn(BATCHES, BATCH, 3, SIZE, SIZE, generator=g)
+    labels = torch.randint(CLASSES, (BATCHES, BATCH), generator=g)
+    return images, labels
+
+
+def joined(named):
+    """One vector of all values, in the order of the names: a thousand small tensors would be mostly header."""
+    return torch.cat([value.detach().reshape(-1) for _, value in sorted(named.items())])
+
+
+def weight_step(net, optimizer, loss):
+    """The lower level of the published training loops."""
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(net.parameters(), CLIP)
+    optimizer.step()
+
+
+class Parity:
+    """One published super-network behind one interface. `searched` are alpha and beta by published name."""
+
+    def __init__(self, make, searched, loss, genotype=None, unrolled=None):
+        self.make, self.searched, self.loss, self.genotype, self.unrolled = make, searched, loss, genotype, unrolled
+
+    def fresh(self, state, arch, dtype):
+        torch.set_default_dtype(dtype)
+        net = self.make().to(dtype)
+        mine = net.state_dict().keys()  # AutoDL's alpha is among them
+        given = {k: v for k, v in {**state, **arch}.items() if k in mine}
+        net.load_state_dict({k: v.to(dtype) if v.is_floating_point() else v for k, v in given.items()})
+        with torch.no_grad():
+            for name, value in arch.items():
+                self.searched(net)[name].data = value.to(dtype)
+        net.train()
+        return net
+
+    def run(self, name, out, seed):
+        torch.set_default_dtype(torch.float32)
+        torch.manual_seed(seed)
+        net = self.make()
+        g = randomize(net, seed)
+        arch = {}
+        for key, value in self.searched(net).items():
+            spread = 0.4 if "beta" in key else 0.7
+            arch[key] = (value.detach() + spread * torch.randn(value.shape, generator=g)).float()
+        state = {k: v.clone() for k, v in net.state_dict().items() if k not in arch}
+        # The batch counters of a checkpoint are kept once, to show that they are read over.
+        counted = {k: v for k, v in state.items() if name == "pc_darts" or not k.endswith("num_batches_tracked")}
+        save(out / f"{name}.state.safetensors", {**counted, **arch})
+        images, labels = batches(g)
+        result = {"images": images.flatten(0, 1), "labels": labels.flatten()}
+        for dtype, suffix in ((torch.float64, ""), (torch.float32, ".f32")):
+            x, y = images.to(dtype), labels
+            net = self.fresh(state, arch, dtype)
+            searched = self.searched(net)
+            logits = net(x[1])
+            logits = logits[-1] if isinstance(logits, tuple) else logits
+            terms = self.loss(net, logits, y[1])
+            loss = terms.pop("loss")
+            weights = [(k, p) for k, p in net.named_parameters() if k not in searched]
+            grads = torch.autograd.grad(loss, list(searched.values()) + [p for _, p in weights], allow_unused=True)
+            result["logits" + suffix], result["loss" + suffix] = logits, loss
+            for key, value in terms.items():
+                result[f"term.{key}{suffix}"] = value
+            for key, grad in zip(searched, grads):
+                result[f"grad.{key}{suffix}"] = grad
+            named = {k: torch.zeros_like(p) if g_ is None else g_ for (k, p), g_ in zip(weights, grads[len(searched):])}
+            if dtype == torch.float64:  # float32 is compared with these, too
+                result["grad.weights"] = joined(named)
+            net.eval()
+            with torch.no_grad():
+                evaluated = net(x[1])
+                result["logits.eval" + suffix] = evaluated[-1] if isinstance(evaluated, tuple) else evaluated
+            if self.unrolled:
+                for momentum in ("", ".momentum"):
+                    net = self.fresh(state, arch, dtype)
+                    optimizer = torch.optim.SGD(net.parameters(), **SGD)
+                    if momentum:  # one step before, so that the velocities are not zero
+                        weight_step(net, optimizer, F.cross_entropy(net(x[2]), y[2]))
+                    self.unrolled(net, optimizer, x[0], y[0], x[1], y[1])
+                    for key, value in self.searched(net).items():
+                        result[f"unrolled{momentum}.{key}{suffix}"] = value.grad
+        # Ten bilevel steps, first order, in double.
+        net = self.fresh(state, arch, torch.float64)
+        x = images.double()
+        searched = list(self.searched(net).values())
+        kept = {id(p) for p in searched}
+        weights = [p for p in net.parameters() if id(p) not in kept]
+        adam, sgd = torch.optim.Adam(searched, **ADAM), torch.optim.SGD(weights, **SGD)
+        losses = []
+        for step in range(STEPS):
+            adam.zero_grad()
+            lower_batch, upper_batch = 2 * step % BATCHES, (2 * step + 1) % BATCHES
+            logits = net(x[upper_batch])
+            upper = self.loss(net, logits[-1] if isinstance(logits, tuple) else logits, labels[upper_batch])["loss"]
+            upper.backward()
+            adam.step()
+            sgd.zero_grad()
+            logits = net(x[lower_batch])
+            lower = F.cross_entropy(logits[-1] if isinstance(logits, tuple) else logits, labels[lower_batch])
+            lower.backward()
+            nn.utils.clip_grad_norm_(weights, CLIP)
+            sgd.step()
+            losses.append(torch.stack([upper.detach(), lower.detach()]))
+            if step == 0:
+                result["statistics"] = joined({k: b for k, b in net.named_buffers() if b.is_floating_point()})
+        result["steps.losses"] = torch.stack(losses)
+        for key, value in self.searched(net).items():
+            result[f"steps.{key}"] = value
+        for key in ("stem.0.weight", "stem.1.weight", "classifier.weight", "classifier.bias"):
+            result[f"steps.{key}"] = dict(net.named_parameters())[key]
+        if self.genotype:
+            self.genotypes(result, state, arch)
+        save(out / f"{name}.expected.safetensors", result)
+
+    def genotypes(self, result, state, arch, cases=20):
+        """Cells picked from random alpha and beta: [case, cell type, edge kept (op, from)]."""
+        g = torch.Generator().manual_seed(99)
+        given, picked = {k: [] for k in arch}, []
+        for _ in range(cases):
+            torch.set_default_dtype(torch.float64)
+            drawn = {k: (v + torch.randn(v.shape, generator=g)).double() for k, v in arch.items()}
+            net = self.fresh(state, drawn, torch.float64)
+            for k, v in drawn.items():
+                given[k].append(v.clone())
+            picked.append(torch.tensor(self.genotype(net)))
+        for k, v in given.items():
+            result[f"genotypes.{k}"] = torch.stack(v)
+        result["genotypes.picked"] = torch.stack(picked)
+
+
+def pairs(genotype, ops):
+    return [[[ops.index(op), source] for op, source in cell] for cell in (genotype.normal, genotype.reduce)]
+
+
+def by_attribute(*names):
+    return lambda net: {n: getattr(net, n) for n in names}
+
+
+def unrolled_by(architect):
+    """The published architect, its optimizer put aside: leaves the gradient of the unrolled loss in alpha and beta."""
+
+    def run(net, optimizer, x_train, y_train, x_arch, y_arch):
+        args = types.SimpleNamespace(momentum=SGD["momentum"], weight_decay=SGD["weight_decay"], arch_learning_rate=0.0,
+                                     arch_weight_decay=0.0)
+        owner = architect.Architect(net, args)
+        owner._backward_step_unrolled(x_train, y_train, x_arch, y_arch, ETA, optimizer)
+
+    return run
+
+
+def cross_entropy(net, logits, labels):
+    return {"loss": F.cross_entropy(logits, labels)}
+
+
+def darts(folder, partial):
+    model, architect, genotypes = load(folder, "model_search", "architect", "genotypes")
+    names = ["alphas_normal", "alphas_reduce"] + (["betas_normal", "betas_reduce"] if partial else [])
+    channels = 2 * CHANNELS if partial else CHANNELS
+    make = lambda: model.Network(channels, CLASSES, CELLS, nn.CrossEntropyLoss())
+    return Parity(make, by_attribute(*names), cross_entropy, lambda net: pairs(net.genotype(), genotypes.PRIMITIVES),
+                  unrolled_by(architect))
+
+
+def daas(folder):
+    model, losses, genotypes = load(folder, "model_search", "MinEntropyLoss", "genotypes")
+    epoch = 30
+    names = ["alphas_normal", "alphas_reduce"] + [f"beta_{kind}{row}" for kind in ("normal", "reduce") for row in range(3)]
+    criterion = losses.minEntropyLoss()
+
+    def searched(net):
+        return {n: getattr(net, n) for n in names}
+
+    def loss(net, logits, labels):
+        total, ops, edges = criterion(logits, labels, alpha=net._arch_parameters, beta=net._beta_parameters, epoch=epoch)
+        return {"loss": total, "ops": ops, "edges": edges}
+
+    def genotype(net):
+        with torch.no_grad():  # the published function writes into a leaf
+            return pairs(net.genotype(), genotypes.PRIMITIVES)
+
+    return Parity(lambda: model.Network(CHANNELS, CLASSES, CELLS, criterion), searched, loss, genotype)
+
+
+def fair_darts(folder):
+    model, separate = load(folder, "model_search", "separate_loss")
+    names = ["alphas_normal", "alphas_reduce"]
+    criterion = separate.ConvSeparateLoss(weight=10)
+
+    def loss(net, logits, labels):
+        total, _, _ = criterion(logits, labels, torch.sigmoid(torch.cat([net.alphas_normal, net.alphas_reduce], dim=1)))
+        return {"loss": total}
+
+    return Parity(lambda: model.Network(CHANNELS, CLASSES, CELLS, criterion), by_attribute(*names), loss)
+
+
+def autodl(root):
+    """The searchable network of NAS-Bench-201, without the rest of its package."""
+    package = types.ModuleType("xautodl")
+    package.__path__ = [str(root / "xautodl")]
+    models = types.ModuleType("xautodl.models")
+    models.__path__ = [str(root / "xautodl" / "models")]
+    searches = types.ModuleType("xautodl.models.cell_searchs")
+    searches.__path__ = [str(root / "xautodl" / "models" / "cell_searchs")]
+    sys.modules.update({"xautodl": package, "xautodl.models": models, "xautodl.models.cell_searchs": searches})
+    model = importlib.import_module("xautodl.models.cell_searchs.search_model_darts")
+    ops = importlib.import_module("xautodl.models.cell_operations").NAS_BENCH_201
+    make = lambda: model.TinyNetworkDarts(CHANNELS, 1, 4, CLASSES, ops, False, True)
+    return Parity(make, by_attribute("arch_parameters"), cross_entropy)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    makers = {"pc-darts": lambda p: darts(p, True), "darts": lambda p: darts(p, False), "daas": daas, "fair-darts": fair_darts,
+              "autodl": autodl}
+    for name in makers:
+        parser.add_argument(f"--{name}", type=pathlib.Path)
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    on_cpu()
+    for name in ("matplotlib", "matplotlib.pyplot"):  # imported for pictures that nobody draws here
+        sys.modules.setdefault(name, types.ModuleType(name))
+    for seed, (name, make) in enumerate(makers.items(), start=1):
+        folder = getattr(args, name.replace("-", "_"))
+        if folder:
+            make(folder.resolve()).run(name.replace("-", "_"), args.out, seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,349 @@
+// The published super-networks against ours, tensor by tensor; README.md says how the files were made. Every
+// comparison is made in float64 and float32, and on every compute path that the space has.
+#include <algorithm>
+#include <crispnas/discretize/cut.hpp>
+#include <crispnas/io/state.hpp>
+#include <crispnas/loss/da2s.hpp>
+#include <crispnas/search/search_step.hpp>
+#include <crispnas/supernet/published_state.hpp>
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include "support.hpp"
+
+namespace cn = crispnas;
+
+namespace {
+
+/// Of the largest element.
+constexpr double float64_tolerance = 1e-9;
+constexpr double float32_tolerance = 1e-4;
+
+// As make_fixtures.py has them.
+constexpr cn::sgd_options sgd{.rate = 0.05, .momentum = 0.9, .weight_decay = 3e-4};
+constexpr cn::adam_options adam{.rate = 0.02, .weight_decay = 1e-3};
+constexpr double clip = 5.0;
+constexpr int steps = 10;
+constexpr int batches = 6;
+constexpr std::int64_t images = 4;  // in a batch
+constexpr int daas_epoch = 30;
+constexpr int daas_epochs = 50;
+
+struct darts {
+  using spec = cn::darts_spec<cn::darts_cell_with_none, cn::partial_channels<1>>;
+  static constexpr auto name = "darts";
+  static constexpr int channels = 4;
+};
+struct pc_darts {
+  using spec = cn::pc_darts_spec<cn::darts_cell_with_none>;
+  static constexpr auto name = "pc_darts";
+  static constexpr int channels = 8;
+};
+struct daas {
+  using spec = cn::authors_code_spec;
+  static constexpr auto name = "daas";
+  static constexpr int channels = 4;
+};
+struct fair_darts {
+  using spec = cn::darts_spec<cn::partial_channels<1>>;
+  static constexpr auto name = "fair_darts";
+  static constexpr int channels = 4;
+};
+struct autodl {
+  using spec = cn::darts_spec<cn::nas_bench_201_cell>;
+  static constexpr auto name = "autodl";
+  static constexpr int channels = 4;
+};
+
+std::filesystem::path file_of(const std::string& name, const char* part) {
+  return std::filesystem::path(CRISPNAS_PARITY_FIXTURES) / (name + "." + part + ".safetensors");
+}
+
+class expected {
+ public:
+  explicit expected(const std::string& name) {
+    for (auto& [key, values] : cn::read_safetensors(file_of(name, "expected"))) all_.emplace(key, values);
+  }
+  const at::Tensor& operator[](const std::string& key) const {
+    REQUIRE_MESSAGE(all_.contains(key), key);
+    return all_.at(key);
+  }
+  /// The published code's number in the precision of `dtype`.
+  const at::Tensor& in(at::ScalarType dtype, const std::string& key) const {
+    return (*this)[dtype == at::kFloat ? key + ".f32" : key];
+  }
+  bool has(const std::string& key) const { return all_.contains(key); }
+  cn::labelled_batch batch(std::int64_t i, at::ScalarType dtype) const {
+    const auto part = [&](const char* name) { return (*this)[name].slice(0, images * i, images * (i + 1)); };
+    return {part("images").to(dtype), part("labels")};
+  }
+
+ private:
+  std::map<std::string, at::Tensor> all_;
+};
+
+template <class Published>
+cn::supernet<typename Published::spec> network(at::ScalarType dtype, cn::compute_path path) {
+  const bool stacked = cn::table_v<typename Published::spec>.layout == cn::skeleton::stacked;
+  cn::supernet<typename Published::spec> net({.channels = Published::channels,
+                                              .cells = stacked ? 3 : 1,
+                                              .classes = 5,
+                                              .seed = 12345,
+                                              .dtype = dtype,
+                                              .path = path});
+  cn::load_state(cn::published_state(net), file_of(Published::name, "state"));
+  net.train();
+  return net;
+}
+
+/// Calls `body(dtype, path)` for both precisions and every path.
+template <class Published, class Body>
+void everywhere(Body&& body) {
+  for (auto dtype : {at::kDouble, at::kFloat}) {
+    for (auto path : {cn::compute_path::stock, cn::compute_path::fused}) {
+      if (path == cn::compute_path::fused &&
+          cn::table_v<typename Published::spec>.layout != cn::skeleton::stacked)
+        continue;
+      CAPTURE(at::toString(dtype));
+      CAPTURE(int(path));
+      body(dtype, path);
+    }
+  }
+}
+
+double tolerance_of(at::ScalarType dtype) {
+  return dtype == at::kFloat ? float32_tolerance : float64_tolerance;
+}
+
+/// Largest difference, relative to the largest element of what is expected.
+double relative(const at::Tensor& ours, const at::Tensor& theirs) {
+  return test::difference(ours, theirs) / std::max(test::largest(theirs.to(at::kDouble)), 1e-300);
+}
+
+enum class part { weight, statistic, searched };
+part part_of(const std::string& name) {
+  if (name.ends_with("running_mean") || name.ends_with("running_var")) return part::statistic;
+  return name.starts_with("alphas") || name.starts_with("beta") || name == "arch_parameters" ? part::searched
+                                                                                             : part::weight;
+}
+
+/// The state's tensors of one part, by name.
+template <class Net>
+std::map<std::string, at::Tensor> state_of(const Net& net, part wanted) {
+  std::map<std::string, at::Tensor> all;
+  for (const auto& [name, values] : cn::published_state(net)) {
+    if (part_of(name) == wanted) all.emplace(name, values);
+  }
+  return all;
+}
+
+/// One vector of all values, in the order of the names.
+at::Tensor joined(const std::map<std::string, at::Tensor>& named) {
+  std::vector<at::Tensor> flat;
+  for (const auto& [name, values] : named) flat.push_back(values.detach().reshape(-1));
+  return at::cat(flat);
+}
+
+std::vector<at::Tensor> searched_of(cn::any_supernet& net) {
+  std::vector<at::Tensor> all = net.arch().alphas();
+  all.insert(all.end(), net.arch().betas().begin(), net.arch().betas().end());
+  return all;
+}
+
+/// What belongs to alpha and beta (their gradients, in the order of searched_of), under the published names.
+std::map<std::string, at::Tensor> published(cn::any_supernet& net,
+                                            const std::vector<at::Tensor>& of_searched) {
+  std::map<std::string, at::Tensor> all;
+  std::size_t i = 0;
+  const bool autodl = net.space().layout != cn::skeleton::stacked;
+  for (const auto& [name, values] : net.arch().named()) {
+    const at::Tensor& mine = of_searched[i++];
+    if (!net.space().swapped_betas || name.starts_with("alpha")) {
+      all.emplace(autodl ? "arch_parameters" : name, mine);
+      continue;
+    }
+    const std::string rows = name == "betas_normal" ? "beta_normal" : "beta_reduce";
+    for (std::int64_t row = 0, begin = 2; row < 3; begin += 3 + row, ++row) {
+      all.emplace(rows + std::to_string(row), mine.slice(0, begin, begin + 3 + row).view({1, 3 + row}));
+    }
+  }
+  return all;
+}
+
+template <class Published>
+cn::step_losses losses_of() {
+  if constexpr (std::is_same_v<Published, daas>) {
+    return {&cn::regularizer_terms<cn::da2s_authors_code>::at, daas_epoch, daas_epochs, 1.0};
+  } else {
+    return {};
+  }
+}
+
+/// The two optimizers of a search of `net`.
+struct optimizers {
+  cn::sgd weights;
+  cn::adam alpha;
+  cn::adam beta;
+  explicit optimizers(cn::any_supernet& net)
+      : weights(net.weights(), sgd), alpha(net.arch().alphas(), adam), beta(net.arch().betas(), adam) {}
+  cn::step_optimizers step() { return {weights, alpha, beta, clip, true, true}; }
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("logits, loss, terms and all first-order gradients", Published, darts, pc_darts, daas,
+                   autodl) {
+  const expected theirs(Published::name);
+  everywhere<Published>([&](at::ScalarType dtype, cn::compute_path path) {
+    const double tolerance = tolerance_of(dtype);
+    auto net = network<Published>(dtype, path);
+    CHECK(net.is_fused() == (path == cn::compute_path::fused));
+    const auto batch = theirs.batch(1, dtype);
+    cn::step_result result;
+    at::Tensor logits;
+    const at::Tensor loss = cn::architecture_loss(net, losses_of<Published>(), batch, result, &logits);
+    CHECK(relative(logits, theirs.in(dtype, "logits")) < tolerance);
+    CHECK(relative(loss, theirs.in(dtype, "loss")) < tolerance);
+    if (theirs.has("term.ops")) {
+      REQUIRE(result.terms.size() == 3);
+      const auto term = [&](std::size_t i) { return result.terms[i].value * result.terms[i].factor; };
+      CHECK(relative(term(0), theirs.in(dtype, "term.ops")) < tolerance);
+      CHECK(relative(term(1) + term(2), theirs.in(dtype, "term.edges")) < tolerance);
+    }
+    const auto searched = searched_of(net);
+    const auto weights = state_of(net, part::weight);
+    std::vector<at::Tensor> all = searched;
+    for (const auto& [name, values] : weights) all.push_back(values);
+    const auto gradients = cn::detail::own_gradients(loss, all);
+    for (const auto& [name, ours] :
+         published(net, {gradients.begin(), gradients.begin() + std::ptrdiff_t(searched.size())})) {
+      CAPTURE(name);
+      CHECK(relative(ours, theirs.in(dtype, "grad." + name)) < tolerance);
+    }
+    std::map<std::string, at::Tensor> of_weights;
+    auto next = gradients.begin() + std::ptrdiff_t(searched.size());
+    for (const auto& [name, values] : weights) of_weights.emplace(name, *next++);
+    CHECK(relative(joined(of_weights), theirs["grad.weights"]) < tolerance);
+    net.eval();
+    CHECK(relative(net.forward(batch.images), theirs.in(dtype, "logits.eval")) < tolerance);
+  });
+}
+
+TEST_CASE("FairDARTS: sigmoid op weights and its separation loss, through given weights") {
+  const expected theirs(fair_darts::name);
+  everywhere<fair_darts>([&](at::ScalarType dtype, cn::compute_path path) {
+    const double tolerance = tolerance_of(dtype);
+    auto net = network<fair_darts>(dtype, path);
+    const auto batch = theirs.batch(1, dtype);
+    cn::network_weights given;
+    at::Tensor distance;
+    for (const auto& alpha : net.arch().alphas()) {
+      given.push_back({at::sigmoid(alpha), {}, {}});
+      const at::Tensor part = (given.back().ops - 0.5).square().mean() / 2.0;
+      distance = distance.defined() ? distance + part : part;
+    }
+    const at::Tensor logits = net.forward(batch.images, given);
+    const at::Tensor loss = at::cross_entropy_loss(logits, batch.labels) - 10.0 * distance;
+    CHECK(relative(logits, theirs.in(dtype, "logits")) < tolerance);
+    CHECK(relative(loss, theirs.in(dtype, "loss")) < tolerance);
+    const auto gradients = cn::detail::own_gradients(loss, net.arch().alphas());
+    for (const auto& [name, ours] : published(net, gradients))
+      CHECK(relative(ours, theirs.in(dtype, "grad." + name)) < tolerance);
+  });
+}
+
+TEST_CASE_TEMPLATE("the unrolled gradient, with and without momentum; nothing else moves", Published, darts,
+                   pc_darts) {
+  const expected theirs(Published::name);
+  everywhere<Published>([&](at::ScalarType dtype, cn::compute_path path) {
+    for (const std::string momentum : {"", ".momentum"}) {
+      CAPTURE(momentum);
+      auto net = network<Published>(dtype, path);
+      optimizers all(net);
+      cn::step_result result;
+      if (!momentum.empty()) {
+        cn::weight_step(net, net.arch().fixed_weights(), all.weights, clip, theirs.batch(2, dtype), result);
+      }
+      const auto before = joined(state_of(net, part::weight)).clone();
+      const auto statistics = joined(state_of(net, part::statistic)).clone();
+      std::vector<at::Tensor> velocity;
+      for (const auto& v : all.weights.velocity()) velocity.push_back(v.clone());
+      const auto gradients =
+          cn::unrolled_gradients(net, {}, all.step(), theirs.batch(0, dtype), theirs.batch(1, dtype), result);
+      for (const auto& [name, ours] : published(net, gradients)) {
+        CAPTURE(name);
+        CHECK(relative(ours, theirs.in(dtype, "unrolled" + momentum + "." + name)) < tolerance_of(dtype));
+        // It is not the first-order gradient.
+        if (momentum.empty()) CHECK(relative(ours, theirs.in(dtype, "grad." + name)) > 1e-3);
+      }
+      CHECK(at::equal(before, joined(state_of(net, part::weight))));
+      CHECK(at::equal(statistics, joined(state_of(net, part::statistic))));
+      for (std::size_t i = 0; i < velocity.size(); ++i)
+        CHECK(at::equal(velocity[i], all.weights.velocity()[i]));
+      for (const auto& w : net.weights()) CHECK(w.requires_grad());
+    }
+  });
+}
+
+TEST_CASE_TEMPLATE("ten bilevel steps: losses, statistics, parameters", Published, darts, pc_darts, daas,
+                   autodl) {
+  const expected theirs(Published::name);
+  everywhere<Published>([&](at::ScalarType dtype, cn::compute_path path) {
+    if (dtype != at::kDouble) return;  // in float32 ten steps magnify the rounding
+    auto net = network<Published>(dtype, path);
+    optimizers all(net);
+    std::vector<at::Tensor> losses;
+    for (int step = 0; step < steps; ++step) {
+      const auto result =
+          cn::bilevel_step(net, losses_of<Published>(), all.step(), theirs.batch(2 * step % batches, dtype),
+                           theirs.batch((2 * step + 1) % batches, dtype));
+      const at::Tensor extra = cn::weighted_sum(result.terms);
+      losses.push_back(
+          at::stack({extra.defined() ? result.arch_loss + extra : result.arch_loss, result.weight_loss}));
+      if (step == 0)
+        CHECK(relative(joined(state_of(net, part::statistic)), theirs["statistics"]) < float64_tolerance);
+    }
+    CHECK(relative(at::stack(losses), theirs["steps.losses"]) < float64_tolerance);
+    for (const auto& [name, values] : state_of(net, part::searched)) {
+      CAPTURE(name);
+      CHECK(relative(values, theirs["steps." + name]) < float64_tolerance);
+    }
+    const auto weights = state_of(net, part::weight);
+    for (const auto* name : {"stem.0.weight", "stem.1.weight", "classifier.weight", "classifier.bias"}) {
+      CAPTURE(name);
+      CHECK(relative(weights.at(name), theirs[std::string("steps.") + name]) < float64_tolerance);
+    }
+  });
+}
+
+TEST_CASE_TEMPLATE("the cells that are picked from given alpha and beta", Published, darts, pc_darts, daas) {
+  const expected theirs(Published::name);
+  auto net = network<Published>(at::kDouble, cn::compute_path::stock);
+  const at::Tensor picked = theirs["genotypes.picked"];  // [case, cell type, gene, (op, from)]
+  REQUIRE(picked.size(0) == 20);
+  const auto searched = state_of(net, part::searched);
+  using gene = std::tuple<std::int64_t, std::int64_t, std::int64_t>;  // to, from, op
+  for (std::int64_t i = 0; i < picked.size(0); ++i) {
+    at::NoGradGuard no_grad;
+    for (const auto& [name, values] : searched) at::Tensor(values).copy_(theirs["genotypes." + name][i]);
+    const cn::network_cut cut = cn::cut_network(net);
+    for (std::size_t type = 0; type < 2; ++type) {
+      std::set<gene> ours;
+      std::set<gene> wanted;
+      const auto& edges = net.space().cell(int(type)).edges;
+      for (std::size_t e = 0; e < edges.size(); ++e) {
+        if ((cut[type].kept.edges >> e) & 1U)
+          ours.emplace(edges[e].to, edges[e].from, cut[type].ops[e].front());
+      }
+      for (std::int64_t g = 0; g < picked.size(2); ++g) {
+        const at::Tensor one = picked[i][std::int64_t(type)][g];
+        wanted.emplace(2 + g / 2, one[1].item<std::int64_t>(), one[0].item<std::int64_t>());
+      }
+      CAPTURE(i);
+      CAPTURE(type);
+      CHECK((ours == wanted));
+    }
+  }
+}
