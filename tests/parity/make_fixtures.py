@@ -60,7 +60,7 @@ def load(folder, *names):
         sys.path.pop(0)
 
 
-load.bare = {"model_search", "architect", "operations", "genotypes", "utils", "MinEntropyLoss", "dimension", "separate_loss"}
+load.bare = {"model", "model_search", "architect", "operations", "genotypes", "utils", "MinEntropyLoss", "dimension", "separate_loss"}
 
 
 def randomize(net, seed):
@@ -296,6 +296,71 @@ def autodl(root):
     return Parity(make, by_attribute("arch_parameters"), cross_entropy)
 
 
+def by_formula(net):
+    """Weights and statistics that follow from name and place, so that a file need not hold them: derived_parity_test.cpp does the same."""
+    named = [(k, v) for k, v in [*net.named_parameters(), *net.named_buffers()] if v.is_floating_point()]
+    with torch.no_grad():
+        for n, (name, value) in enumerate(sorted(named, key=lambda pair: pair[0])):
+            wave = torch.sin(0.61 * torch.arange(value.numel(), dtype=torch.float64) + 1.7 * n).reshape(value.shape)
+            if value.dim() > 1:
+                value.copy_(wave * (3.0 / value[0].numel()) ** 0.5)
+            elif name.endswith("running_var"):
+                value.copy_((0.2 * wave).exp())
+            else:
+                value.copy_(0.1 * wave + (1.0 if name.endswith("weight") else 0.0))
+
+
+def derived(name, make, size, batch=2):
+    """A derived network in double: logits in training and evaluation, of the auxiliary head, and a gradient."""
+    torch.set_default_dtype(torch.float64)
+    net = make()
+    by_formula(net)
+    net.drop_path_prob = 0.0
+    x = torch.sin(0.731 * torch.arange(batch * 3 * size * size, dtype=torch.float64)).reshape(batch, 3, size, size)
+    net.eval()
+    with torch.no_grad():
+        first = net(x)
+    net.train()
+    both = net(x)
+    if name == "nas_bench_201":  # its network gives features, then logits
+        first, both = (first[1], None), (both[1], None)
+    loss = both[0].square().sum() + (0.0 if both[1] is None else 0.4 * both[1].square().sum())
+    loss.backward()
+    named = dict(net.named_parameters())
+    result = {"eval": first[0], "logits": both[0],
+              "gradients": torch.stack([(p.grad * torch.arange(1, p.numel() + 1).reshape(p.shape).sin()).sum()
+                                        for _, p in sorted(named.items())])}
+    if both[1] is not None:
+        result["auxiliary"] = both[1]
+    return {f"{name}.{key}": value for key, value in result.items()}
+
+
+def derived_networks(args):
+    result = {}
+    if args.darts:
+        model, genotypes = load(args.darts.resolve(), "model", "genotypes")
+        # Four cells: the auxiliary head changes its input in place, which a cell behind it does not notice.
+        for name in ("DARTS_V2", "NASNet"):
+            make = lambda: model.NetworkCIFAR(4, CLASSES, 4, True, getattr(genotypes, name))
+            result |= derived(f"cifar.{name}", make, 32)
+        result |= derived("imagenet.DARTS_V2", lambda: model.NetworkImageNet(4, CLASSES, 4, True, genotypes.DARTS_V2), 224)
+    if args.autodl:
+        autodl(args.autodl.resolve())
+        infers = types.ModuleType("xautodl.models.cell_infers")
+        infers.__path__ = [str(args.autodl.resolve() / "xautodl" / "models" / "cell_infers")]
+        sys.modules["xautodl.models.cell_infers"] = infers
+        tiny = importlib.import_module("xautodl.models.cell_infers.tiny_network").TinyNetwork
+        cell = [(("nor_conv_3x3", 0),), (("avg_pool_3x3", 0), ("nor_conv_1x1", 1)), (("skip_connect", 0), ("none", 1), ("nor_conv_3x3", 2))]
+
+        class nodes(list):  # its cells count one node more than they list
+            def __len__(self):
+                return list.__len__(self) + 1
+
+        result |= derived("nas_bench_201", lambda: tiny(4, 1, nodes(cell), CLASSES), 16)
+    if result:
+        save(args.out / "derived.expected.safetensors", result)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     makers = {"pc-darts": lambda p: darts(p, True), "darts": lambda p: darts(p, False), "daas": daas, "fair-darts": fair_darts,
@@ -303,6 +368,7 @@ def main():
     for name in makers:
         parser.add_argument(f"--{name}", type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--derived-only", action="store_true", help="only the derived networks")
     args = parser.parse_args()
     torch.set_num_threads(1)
     on_cpu()
@@ -311,7 +377,9 @@ def main():
     for seed, (name, make) in enumerate(makers.items(), start=1):
         folder = getattr(args, name.replace("-", "_"))
         if folder:
-            make(folder.resolve()).run(name.replace("-", "_"), args.out, seed)
+            if not args.derived_only:
+                make(folder.resolve()).run(name.replace("-", "_"), args.out, seed)
+    derived_networks(args)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@
 namespace crispnas {
 
 /// ReLU, average of 5 x 5, 1x1 to 128, batch norm, ReLU, 2x2 to 768, batch norm, ReLU, linear, under the published names. For
-/// images of 8 x 8 (CIFAR) or 14 x 14 (ImageNet). ImageNet's has no second batch norm, as it was published.
+/// images of 8 x 8 (CIFAR) or 7 x 7 (ImageNet; the published comment says 14). ImageNet's has no second batch norm, as it was published.
 class auxiliary_head final : public nn::layer {
  public:
   auxiliary_head(const nn::init_context& init, int channels, int classes, bool imagenet) {
@@ -23,7 +23,7 @@ class auxiliary_head final : public nn::layer {
     features_->add(std::make_shared<nn::relu>());
     classifier_ = register_module("classifier", std::make_shared<nn::linear>(init, 768, classes));
   }
-  /// x: [batch, channels, 8, 8] or [.., 14, 14] -> logits [batch, classes].
+  /// x: [batch, channels, 8, 8] or [.., 7, 7] -> logits [batch, classes].
   at::Tensor forward(const at::Tensor& x) override { return classifier_->forward(features_->forward(x).flatten(1)); }
 
  private:
