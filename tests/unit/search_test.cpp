@@ -7,6 +7,8 @@
 #include "support.hpp"
 
 namespace cn = crispnas;
+using test::contains;
+using test::message_of;
 
 namespace {
 
@@ -31,18 +33,6 @@ cn::search_options quick(int epochs = 2) {
   o.batch_size = 8;
   o.augment = {.crop_padding = 1, .flip = true, .cutout = 0};
   return o;
-}
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const cn::error& e) {
-    return e.what();
-  }
-  return "no error";
-}
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 cn::labelled_batch batch_of(std::uint64_t seed) {

@@ -10,6 +10,8 @@
 #include "support.hpp"
 
 namespace cn = crispnas;
+using test::contains;
+using test::message_of;
 
 namespace {
 
@@ -36,19 +38,6 @@ at::Tensor parameter(const cn::any_supernet& net, const std::string& name) {
   const auto all = net.named_parameters();
   REQUIRE_MESSAGE(all.contains(name), name);
   return all[name];
-}
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const cn::error& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 at::Tensor normed(const at::Tensor& x) { return at::batch_norm(x, {}, {}, {}, {}, true, 0.1, 1e-5, false); }

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <crispnas/supernet/supernet.hpp>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "doctest.hpp"
@@ -38,6 +39,18 @@ inline void assign(const at::Tensor& t, const std::vector<double>& values) {
   at::NoGradGuard no_grad;
   const_cast<at::Tensor&>(t).copy_(doubles(values).view(t.sizes()));
 }
+
+/// What the crispnas::error thrown by `f` says.
+inline std::string message_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const cn::error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 /// Largest absolute difference; infinite where shapes differ or something is NaN.
 inline double difference(const at::Tensor& a, const at::Tensor& b) {
