@@ -103,9 +103,7 @@ template <class Published, class Body>
 void everywhere(Body&& body) {
   for (auto dtype : {at::kDouble, at::kFloat}) {
     for (auto path : {cn::compute_path::stock, cn::compute_path::fused}) {
-      if (path == cn::compute_path::fused &&
-          cn::table_v<typename Published::spec>.layout != cn::skeleton::stacked)
-        continue;
+      if (path == cn::compute_path::fused && !cn::has_fused_form(cn::table_v<typename Published::spec>)) continue;
       CAPTURE(at::toString(dtype));
       CAPTURE(int(path));
       body(dtype, path);
