@@ -35,7 +35,7 @@ struct backward_sums {
             const auto& unit = job.units[static_cast<std::size_t>(term.unit)];
             unit_row<S>(job, unit, job.unit_u(unit, block) + offset, job.out_plane(), z, step, n);
             for (int j = 0; j < job.seen; ++j, at += L) add_product<S>(g + j * g_step, z + j * step, at, n);
-          } else {
+          } else if (term.norm >= 0 || job.wanted.coefficients) {
             const bool identity = term.from == edge_term::source::identity;
             for (int j = 0; j < job.seen; ++j, at += L) {
               const T* row =
@@ -46,6 +46,7 @@ struct backward_sums {
           }
         }
       }
+      if (!job.wanted.input && !job.wanted.coefficients) continue;
       for (int i = 0; i < job.channels - job.seen; ++i) bypass<S>(job, block, i, y, n, largest, total, sums);
     }
     const int valid = job.valid_lanes(block);
@@ -64,17 +65,17 @@ struct backward_sums {
       max_2x2_row<S>(in, job.width, y, largest, n);
       row = largest;
     }
-    T* dx = job.dx + (block * job.channels + job.seen + i) * job.in_plane();
+    T* dx = job.wanted.input ? job.dx + (block * job.channels + job.seen + i) * job.in_plane() : nullptr;
     T* to = job.stride == 2 ? total : dx + y * step;
     bool fresh = true;
     for (const auto& edge : job.edges) {
       const T* g = edge.gradient + (block * job.channels + job.bypass_to(i)) * job.out_plane() + y * step;
       const auto terms = static_cast<std::int64_t>(edge.terms.size());
-      add_product<S>(g, row, sums + (edge.sums + (1 + terms) * job.seen) * L, n);
-      forward_mix::put<S>(g, edge.weight, to, fresh, n);
+      if (job.wanted.coefficients) add_product<S>(g, row, sums + (edge.sums + (1 + terms) * job.seen) * L, n);
+      if (job.wanted.input) forward_mix::put<S>(g, edge.weight, to, fresh, n);
       fresh = false;
     }
-    if (job.stride == 2) max_2x2_back_row<S>(in, largest, total, job.width, y, dx, n);
+    if (job.wanted.input && job.stride == 2) max_2x2_back_row<S>(in, largest, total, job.width, y, dx, n);
   }
 };
 
@@ -121,18 +122,22 @@ CRISPNAS_INLINE void unit_backward_row(const state_job<T>& job, const conv_unit<
     const std::ptrdiff_t size = std::ptrdiff_t{job.seen} * job.seen;
     for (int ky = 0; ky < unit.kernel; ++ky) {
       for (int kx = 0; kx < unit.kernel; ++kx, w += size, sums += size * L) {
-        outer<S>(job.seen, job.seen, own.dz, step,
-                 inputs.pixel(0, y + ky - unit.padding, kx - unit.padding, L), inputs.plane, sums,
-                 std::ptrdiff_t{job.seen} * L, n);
+        if (job.wanted.weights) {
+          outer<S>(job.seen, job.seen, own.dz, step,
+                   inputs.pixel(0, y + ky - unit.padding, kx - unit.padding, L), inputs.plane, sums,
+                   std::ptrdiff_t{job.seen} * L, n);
+        }
         pointwise<S, true>(matrix<T>{w, 1, job.seen}, job.seen, job.seen, own.dz, step,
                            dinputs.pixel(0, y + ky - unit.padding, kx - unit.padding, L), dinputs.plane, n);
       }
     }
     return;
   }
-  const T* u = job.unit_u(unit, block) + y * step;
-  outer<S>(job.seen, unit.channels, own.dz, step, u, job.out_plane(), own.weight_sums,
-           std::ptrdiff_t{unit.channels} * L, n);
+  if (job.wanted.weights) {
+    const T* u = job.unit_u(unit, block) + y * step;
+    outer<S>(job.seen, unit.channels, own.dz, step, u, job.out_plane(), own.weight_sums,
+             std::ptrdiff_t{unit.channels} * L, n);
+  }
   const matrix<T> transposed{unit.pointwise.data(), 1, unit.channels};
   if (unit.kind == conv_unit<T>::gather::sampled) {
     pointwise<S, false>(transposed, unit.channels, job.seen, own.dz, step, own.row, step, n);
@@ -148,9 +153,11 @@ CRISPNAS_INLINE void unit_backward_row(const state_job<T>& job, const conv_unit<
   T* sums = own.weight_sums + unit.pointwise_size() * L;
   const int taps = unit.kernel * unit.kernel;
   for (int c = 0; c < unit.channels; ++c) {
-    const T* from = inputs.pixel(c, y * unit.stride - unit.padding, -unit.padding, L);
-    depthwise_weight_row<S>(unit.kernel, unit.stride, unit.dilation, du_row + c * du.plane, from, inputs.row,
-                            sums + std::ptrdiff_t{c} * taps * L, n);
+    if (job.wanted.weights) {
+      const T* from = inputs.pixel(c, y * unit.stride - unit.padding, -unit.padding, L);
+      depthwise_weight_row<S>(unit.kernel, unit.stride, unit.dilation, du_row + c * du.plane, from,
+                              inputs.row, sums + std::ptrdiff_t{c} * taps * L, n);
+    }
     if (unit.stride != 1) {
       depthwise_scatter_row<S>(
           unit.kernel, unit.stride, unit.dilation, unit.depthwise + c * taps, du_row + c * du.plane,
@@ -162,6 +169,7 @@ CRISPNAS_INLINE void unit_backward_row(const state_job<T>& job, const conv_unit<
 template <class T>
 inline void store_weight_sums(const state_job<T>& job, const conv_unit<T>& unit, std::int64_t block,
                               const T* sums) {
+  if (!job.wanted.weights) return;
   const int valid = job.valid_lanes(block);
   double* to = job.weight_sums + block * job.weight_sums_size + unit.gradients;
   const std::int64_t size = unit.pointwise_size() + unit.depthwise_size();
@@ -185,11 +193,12 @@ struct backward_planes {
   unit_buffers<T> own;
 
   CRISPNAS_INLINE backward_planes(const state_job<T>& job, std::int64_t block)
-      : inputs(memory, job.depthwise ? job.seen : 0, job.height, job.width, job.padding, S::lanes),
+      : inputs(memory, job.depthwise && job.wanted.weights ? job.seen : 0, job.height, job.width, job.padding,
+               S::lanes),
         dinputs(memory, job.seen, job.height, job.width, job.padding, S::lanes) {
     std::memset(static_cast<void*>(dinputs.data), 0,
                 static_cast<std::size_t>(dinputs.plane * job.seen) * sizeof(T));
-    if (job.depthwise) {
+    if (job.depthwise && job.wanted.weights) {
       for (int c = 0; c < job.seen; ++c)
         pad_rectified<S>(job.state(block, c), job.height, job.width, inputs, c);
     }

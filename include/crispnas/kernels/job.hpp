@@ -73,6 +73,14 @@ struct affine {
   T a = 0, b = 0, c = 0;
 };
 
+/// Which gradients a backward pass is asked for: an architecture step needs none of weights, a weight step
+/// none of op and edge weights.
+struct wanted_gradients {
+  bool input = true;
+  bool coefficients = true;  ///< op weights or edge weights
+  bool weights = true;
+};
+
 template <class T>
 struct state_job {
   // geometry
@@ -95,6 +103,7 @@ struct state_job {
   double* sums = nullptr;  ///< forward: [blocks, slots, seen, 2]: sums of z and z^2
 
   // backward
+  wanted_gradients wanted;
   T* dx = nullptr;
   T* dy = nullptr;
   double* edge_sums = nullptr;  ///< [blocks, edge_sums_size]

@@ -97,9 +97,21 @@ struct mixed_state_function : torch::autograd::Function<mixed_state_function<T>>
     state_job<T> job = plan.job;
     const at::Tensor& x = saved[0];
     const auto edges = static_cast<std::int64_t>(job.edges.size());
-    variable_list gradients{workspace_like(x), at::zeros({edges, ops}, x.options())};
+    const std::size_t first_weight =
+        2 + (call.edge_weights ? 1U : 0U) +
+        static_cast<std::size_t>(std::count(call.started.begin(), call.started.end(), char{1}));
+    const std::size_t weights = saved.size() - 3;
+    job.wanted.input = ctx->needs_input_grad(0);
+    job.wanted.coefficients = ctx->needs_input_grad(1) || (call.edge_weights && ctx->needs_input_grad(2));
+    job.wanted.weights = false;
+    for (std::size_t i = 0; i < weights; ++i) job.wanted.weights |= ctx->needs_input_grad(first_weight + i);
+    variable_list gradients(2);
     at::Tensor edge_gradients;
-    if (call.edge_weights) gradients.push_back(edge_gradients = at::zeros({edges}, x.options()));
+    if (job.wanted.coefficients) {
+      gradients[1] = at::zeros({edges, ops}, x.options());
+      edge_gradients = at::zeros({edges}, x.options());
+    }
+    if (call.edge_weights) gradients.push_back(edge_gradients);
     variable_list outer_gradients(nodes);
     for (std::size_t i = 0; i < nodes; ++i) {
       outer_gradients[i] = given[i].contiguous();
@@ -108,27 +120,38 @@ struct mixed_state_function : torch::autograd::Function<mixed_state_function<T>>
     for (auto& edge : job.edges)
       edge.gradient = outer_gradients[static_cast<std::size_t>(edge.target)].const_data_ptr<T>();
 
-    const at::Tensor dy = workspace::of_process().take({plan.dy_size}, x.options());
     std::vector<double> edge_sums(static_cast<std::size_t>(job.blocks * job.edge_sums_size));
     std::vector<double> weight_sums(static_cast<std::size_t>(job.blocks * job.weight_sums_size));
     std::vector<double> unit_sums(static_cast<std::size_t>(job.blocks * 2 * job.seen) * job.units.size());
     job.x = x.const_data_ptr<T>();
     job.u = saved[1].data_ptr<T>();
     job.pooled = saved[2].data_ptr<T>();
-    job.dx = gradients[0].template data_ptr<T>();
-    job.dy = dy.data_ptr<T>();
     job.edge_sums = edge_sums.data();
     job.weight_sums = weight_sums.data();
     job.unit_sums = unit_sums.data();
+    const bool through = job.wanted.input || job.wanted.weights;  // or only the sums
+    at::Tensor dx;
+    at::Tensor dy;
+    if (through) {
+      dx = workspace_like(x);
+      dy = workspace::of_process().take({plan.dy_size}, x.options());
+      job.dx = dx.data_ptr<T>();
+      job.dy = dy.data_ptr<T>();
+    }
     for_blocks<backward_sums, T>(job, job.blocks);
-    complete_terms(job, gradients[1].template data_ptr<T>(), ops,
-                   edge_gradients.defined() ? edge_gradients.data_ptr<T>() : nullptr);
-    for_blocks<backward_last, T>(job, job.blocks);
-    if (plan.dy_size > 0) {
+    complete_terms(job, job.wanted.coefficients ? gradients[1].template data_ptr<T>() : nullptr, ops,
+                   job.wanted.coefficients ? edge_gradients.data_ptr<T>() : nullptr);
+    if (through) for_blocks<backward_last, T>(job, job.blocks);
+    if (through && plan.dy_size > 0) {
       complete_units(job);
       for_blocks<backward_first, T>(job, job.blocks);
     }
-    weight_gradients(plan, job, saved, gradients);
+    if (job.wanted.input) gradients[0] = dx;
+    if (job.wanted.weights) {
+      weight_gradients(plan, job, saved, gradients);
+    } else {
+      gradients.resize(gradients.size() + weights);
+    }
     gradients.emplace_back();  // of `call`
     return once_differentiable(std::move(gradients));
   }

@@ -59,9 +59,15 @@ struct preprocess_function : torch::autograd::Function<preprocess_function<T>> {
     const at::Tensor dout = given[0].contiguous();
     job.out = out.data_ptr<T>();
     job.dout = dout.const_data_ptr<T>();
-    variable_list gradients;
-    for (std::size_t i = 0; i < held.size(); ++i) gradients.push_back(workspace_like(held[i]));
-    for (std::size_t i = 0; i < call.sources; ++i) job.sources[i].dx = gradients[i].template data_ptr<T>();
+    job.wants_inputs = job.wants_weights = false;
+    for (std::size_t i = 0; i < held.size(); ++i)
+      (i < call.sources ? job.wants_inputs : job.wants_weights) |= ctx->needs_input_grad(i);
+    variable_list gradients(held.size());
+    for (std::size_t i = 0; i < held.size(); ++i) {
+      if (i < call.sources ? job.wants_inputs : job.wants_weights) gradients[i] = workspace_like(held[i]);
+    }
+    for (std::size_t i = 0; i < call.sources && job.wants_inputs; ++i)
+      job.sources[i].dx = gradients[i].template data_ptr<T>();
 
     const auto channels = static_cast<std::size_t>(job.channels);
     std::vector<double> sums(static_cast<std::size_t>(job.blocks) * channels * 2);
@@ -83,7 +89,7 @@ struct preprocess_function : torch::autograd::Function<preprocess_function<T>> {
     for_blocks<preprocess_backward, T>(job, job.blocks);
     std::int64_t column = 0;
     const std::int64_t size = std::int64_t{job.channels} * job.in_channels;
-    for (std::size_t i = call.sources; i < held.size(); ++i) {
+    for (std::size_t i = call.sources; i < held.size() && job.wants_weights; ++i) {
       T* to = gradients[i].template data_ptr<T>();
       for (std::int64_t c = 0; c < gradients[i].numel(); ++c) {
         to[c] = static_cast<T>(block_sum(job.weight_sums, job.blocks, size, column++));

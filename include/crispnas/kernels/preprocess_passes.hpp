@@ -28,8 +28,9 @@ struct preprocess_job {
       out_width = 0;
   int half = 0;  ///< output channels of the first convolution
   std::vector<source> sources;
-  const T* weights[2]{};   ///< [half, in_channels], [channels - half, in_channels]
-  bool batch_norm = true;  ///< statistics of this batch
+  const T* weights[2]{};                           ///< [half, in_channels], [channels - half, in_channels]
+  bool batch_norm = true;                          ///< statistics of this batch
+  bool wants_inputs = true, wants_weights = true;  ///< backward: which gradients are asked for
   std::vector<T> mean, scale;
   std::vector<affine<T>> gradient;  ///< of z from that of the output and the output itself
   T* out = nullptr;                 ///< [blocks, channels, out_h, out_w, lanes]
@@ -158,7 +159,7 @@ struct preprocess_backward {
     T* dz = memory.take<T>(std::int64_t{job.channels} * job.run() * L);
     T* sums = memory.zeros<T>(std::int64_t{job.channels} * job.in_channels * L);
     const int pixels = job.out_height * job.out_width;
-    if (job.stride == 2) {
+    if (job.stride == 2 && job.wants_inputs) {
       for (const auto& source : job.sources) {
         const std::int64_t size = source.channels * job.in_plane();
         std::memset(static_cast<void*>(source.dx + block * size), 0,
@@ -181,17 +182,22 @@ struct preprocess_backward {
           for (int c = 0; c < source.channels; c += group_size) {
             const int group = std::min(group_size, source.channels - c);
             gather_rectified<S>(job, source.pixels(job, block, c, grid, p), group, n, in);
-            outer<S>(count, group, dz + first * step, step, in, step,
-                     sums + (std::ptrdiff_t{first} * job.in_channels + column) * L,
-                     std::ptrdiff_t{job.in_channels} * L, n);
-            pointwise<S, false>(matrix<T>{job.weights[grid] + column, 1, job.in_channels}, group, count,
-                                dz + first * step, step, din, step, n);
-            scatter<S>(job, source.dx + source.offset(job, block, c, grid, p), group, n, in, din);
+            if (job.wants_weights) {
+              outer<S>(count, group, dz + first * step, step, in, step,
+                       sums + (std::ptrdiff_t{first} * job.in_channels + column) * L,
+                       std::ptrdiff_t{job.in_channels} * L, n);
+            }
+            if (job.wants_inputs) {
+              pointwise<S, false>(matrix<T>{job.weights[grid] + column, 1, job.in_channels}, group, count,
+                                  dz + first * step, step, din, step, n);
+              scatter<S>(job, source.dx + source.offset(job, block, c, grid, p), group, n, in, din);
+            }
             column += group;
           }
         }
       }
     }
+    if (!job.wants_weights) return;
     const int valid = job.valid_lanes(block);
     const std::int64_t size = std::int64_t{job.channels} * job.in_channels;
     for (std::int64_t i = 0; i < size; ++i) job.weight_sums[block * size + i] = lane_sum(sums + i * L, valid);
