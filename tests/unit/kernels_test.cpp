@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "doctest.hpp"
@@ -460,6 +461,31 @@ TEST_CASE("running statistics rest when told to") {
   problem p = make_problem(draw, all_ops, 6, 8, 6, 6, 1, 2, true);
   p.mode.update = false;
   compare(p, at::kDouble, double_tolerance);
+}
+
+TEST_CASE("asking for fewer gradients changes none of them") {
+  numbers draw;
+  for (const std::int64_t stride : {1, 2}) {
+    const problem p = make_problem(draw, all_ops, 9, 8, 6, 6, stride, 2, true, {0, 1}).to(at::kFloat);
+    const auto leaves = p.leaves();
+    const auto of = [&](std::size_t first, std::size_t last) {
+      const std::vector<Tensor> asked(leaves.begin() + static_cast<std::ptrdiff_t>(first),
+                                      leaves.begin() + static_cast<std::ptrdiff_t>(last));
+      return gradients(fused(p, std::vector<Tensor>(2)), asked);
+    };
+    const auto all = of(0, leaves.size());
+    // The state; op and edge weights, together (as an architecture step asks at a cell's input) and alone;
+    // both; the weights.
+    const std::vector<std::pair<std::size_t, std::size_t>> ranges{{0, 1}, {1, 3}, {1, 2},
+                                                                  {2, 3}, {0, 3}, {3, leaves.size()}};
+    for (const auto& range : ranges) {
+      const auto some = of(range.first, range.second);
+      for (std::size_t i = range.first; i < range.second; ++i) {
+        INFO("gradient ", i, " of [", range.first, ", ", range.second, ")");
+        CHECK(at::equal(some[i - range.first], all[i]));
+      }
+    }
+  }
 }
 
 TEST_CASE("preprocessing reads a list as its concatenation") {

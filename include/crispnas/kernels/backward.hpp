@@ -17,7 +17,6 @@ struct backward_sums {
     const int rows = job.rows_at_once();
     const std::ptrdiff_t row_size = std::ptrdiff_t{job.out_width} * L;
     const std::ptrdiff_t step = rows * row_size;
-    T* z = memory.take<T>(job.seen * step);
     T* largest = memory.take<T>(step);
     T* total = memory.take<T>(step);
     T* sums = memory.zeros<T>(job.edge_sums_size * L);
@@ -31,19 +30,12 @@ struct backward_sums {
         T* at = sums + edge.sums * L;
         for (int j = 0; j < job.seen; ++j, at += L) add_sum<S>(g + j * g_step, at, n);
         for (const auto& term : edge.terms) {
-          if (term.from == edge_term::source::unit) {
-            const auto& unit = job.units[static_cast<std::size_t>(term.unit)];
-            unit_row<S>(job, unit, job.unit_u(unit, block) + offset, job.out_plane(), z, step, n);
-            for (int j = 0; j < job.seen; ++j, at += L) add_product<S>(g + j * g_step, z + j * step, at, n);
-          } else if (term.norm >= 0 || job.wanted.coefficients) {
-            const bool identity = term.from == edge_term::source::identity;
-            for (int j = 0; j < job.seen; ++j, at += L) {
-              const T* row =
-                  identity ? job.state(block, j)
-                           : job.pool(term.from == edge_term::source::average, block) + j * job.out_plane();
-              add_product<S>(g + j * g_step, row + offset, at, n);
-            }
+          if (term.norm < 0 && !job.wanted.coefficients) {
+            at += job.seen * L;
+            continue;
           }
+          for (int j = 0; j < job.seen; ++j, at += L)
+            add_product<S>(g + j * g_step, job.term_plane(term, block, j) + offset, at, n);
         }
       }
       if (!job.wanted.input && !job.wanted.coefficients) continue;
@@ -100,22 +92,25 @@ CRISPNAS_INLINE void add_rectified_gradient(const state_job<T>& job, std::int64_
 /// What both backward passes of units need for a block.
 template <class T>
 struct unit_buffers {
-  T* z;            // [seen, out_w]
   T* dz;           // [seen, out_w]
-  T* row;          // [2 seen, out_w]
+  T* row;          // [2 seen, out_w]: u, or its gradient
   T* weight_sums;  // [largest unit]
 };
 
-/// dz rows -> gradients of a unit's weights and of its input. dz_row(y, z, dz) has made dz from z.
-/// `inputs` are the padded planes that the unit reads; `dinputs` its padded gradient, added to at stride 2
-/// and stride 1 alike.
+/// Row y of a unit: from the gradient g of its normalized z (channels g_step apart) to the gradients of its
+/// weights and of its input. `inputs` are the padded planes that the unit reads; `dinputs` its padded
+/// gradient, added to at stride 2 and stride 1 alike.
 template <class S, class T = typename S::scalar>
 CRISPNAS_INLINE void unit_backward_row(const state_job<T>& job, const conv_unit<T>& unit, std::int64_t block,
-                                       int y, const padded<T>& inputs, const padded<T>& du,
-                                       const padded<T>& dinputs, const unit_buffers<T>& own) {
+                                       int y, const T* g, std::ptrdiff_t g_step, const affine<T>* k,
+                                       const padded<T>& inputs, const padded<T>& du, const padded<T>& dinputs,
+                                       const unit_buffers<T>& own) {
   constexpr int L = S::lanes;
   const int n = job.out_width;
   const std::ptrdiff_t step = std::ptrdiff_t{n} * L;
+  const T* z = job.unit_z(unit, block) + y * step;
+  for (int j = 0; j < job.seen; ++j)
+    affine_row<S>(k[j], g + j * g_step + y * step, z + j * job.out_plane(), own.dz + j * step, n);
   if (unit.kind == conv_unit<T>::gather::dense) {
     const T* w = unit.pointwise.data();
     T* sums = own.weight_sums;
@@ -134,8 +129,8 @@ CRISPNAS_INLINE void unit_backward_row(const state_job<T>& job, const conv_unit<
     return;
   }
   if (job.wanted.weights) {
-    const T* u = job.unit_u(unit, block) + y * step;
-    outer<S>(job.seen, unit.channels, own.dz, step, u, job.out_plane(), own.weight_sums,
+    gather_row<S>(job, unit, block, inputs, y, own.row, step);
+    outer<S>(job.seen, unit.channels, own.dz, step, own.row, step, own.weight_sums,
              std::ptrdiff_t{unit.channels} * L, n);
   }
   const matrix<T> transposed{unit.pointwise.data(), 1, unit.channels};
@@ -203,7 +198,6 @@ struct backward_planes {
         pad_rectified<S>(job.state(block, c), job.height, job.width, inputs, c);
     }
     const std::int64_t row = std::int64_t{job.out_width} * S::lanes;
-    own.z = memory.take<T>(job.seen * row);
     own.dz = memory.take<T>(job.seen * row);
     own.row = memory.take<T>(2 * job.seen * row);
     std::int64_t largest = 0;
@@ -259,16 +253,11 @@ struct backward_last {
         const auto& unit = job.units[static_cast<std::size_t>(edge.terms[t].unit)];
         const affine<T>* k = job.term_gradients[e].data() + t * static_cast<std::size_t>(job.seen);
         if (unit.parent >= 0)
-          pad_normalized<S>(job, job.units[static_cast<std::size_t>(unit.parent)], block, hidden, own.z);
+          pad_normalized<S>(job, job.units[static_cast<std::size_t>(unit.parent)], block, hidden);
         shared.start(unit);
         for (int y = 0; y < job.out_height; ++y) {
-          unit_row<S>(job, unit, job.unit_u(unit, block) + y * step, job.out_plane(), own.z, step, n);
-          for (int j = 0; j < job.seen; ++j) {
-            affine_row<S>(k[j], gradient + job.seen_to(j) * job.out_plane() + y * step, own.z + j * step,
-                          own.dz + j * step, n);
-          }
-          unit_backward_row<S>(job, unit, block, y, unit.parent < 0 ? shared.inputs : hidden, du,
-                               shared.dinputs, own);
+          unit_backward_row<S>(job, unit, block, y, gradient, job.partial * job.out_plane(), k,
+                               unit.parent < 0 ? shared.inputs : hidden, du, shared.dinputs, own);
         }
         store_weight_sums(job, unit, block, own.weight_sums);
         if (unit.parent < 0) {
@@ -320,7 +309,6 @@ struct backward_first {
     const backward_planes<S> shared(job, block);
     const unit_buffers<T>& own = shared.own;
     const int n = job.out_width;
-    const std::ptrdiff_t step = std::ptrdiff_t{n} * L;
     const padded<T> du(shared.memory, job.seen, job.out_height, n, widest_padding(job), L);
     for (int c = 0; c < job.seen; ++c) clear_border<S>(du, c, job.out_height, n);
     for (std::size_t i = 0; i < job.units.size(); ++i) {
@@ -329,13 +317,9 @@ struct backward_first {
       const affine<T>* k = job.unit_gradients.data() + i * static_cast<std::size_t>(job.seen);
       const T* dy = job.unit_dy(unit, block);
       shared.start(unit);
-      for (int y = 0; y < job.out_height; ++y) {
-        unit_row<S>(job, unit, job.unit_u(unit, block) + y * step, job.out_plane(), own.z, step, n);
-        for (int j = 0; j < job.seen; ++j) {
-          affine_row<S>(k[j], dy + j * job.out_plane() + y * step, own.z + j * step, own.dz + j * step, n);
-        }
-        unit_backward_row<S>(job, unit, block, y, shared.inputs, du, shared.dinputs, own);
-      }
+      for (int y = 0; y < job.out_height; ++y)
+        unit_backward_row<S>(job, unit, block, y, dy, job.out_plane(), k, shared.inputs, du, shared.dinputs,
+                             own);
       store_weight_sums(job, unit, block, own.weight_sums);
       add_input_gradient<S>(job, unit, du, shared.dinputs);
     }

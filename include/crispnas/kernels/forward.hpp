@@ -21,18 +21,29 @@ CRISPNAS_INLINE void add_bias(const conv_unit<T>& unit, int channels, T* z, std:
   }
 }
 
-/// n pixels of z = w u (+ bias).
+/// u of output row y: a depthwise convolution of padded planes, or rectified pixels of one or two sampling
+/// grids.
 template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void unit_row(const state_job<T>& job, const conv_unit<T>& unit, const T* u,
-                              std::ptrdiff_t u_step, T* z, std::ptrdiff_t z_step, int n) {
-  if (unit.kind == conv_unit<T>::gather::dense) {
-    const auto bytes = static_cast<std::size_t>(n * S::lanes) * sizeof(T);
-    for (int j = 0; j < job.seen; ++j) std::memcpy(z + j * z_step, u + j * u_step, bytes);
-    return;
+CRISPNAS_INLINE void gather_row(const state_job<T>& job, const conv_unit<T>& unit, std::int64_t block,
+                                const padded<T>& planes, int y, T* u, std::ptrdiff_t u_step) {
+  constexpr int L = S::lanes;
+  const int n = job.out_width;
+  for (int c = 0; c < unit.channels; ++c, u += u_step) {
+    if (unit.kind == conv_unit<T>::gather::depthwise) {
+      const T* from = planes.pixel(c, y * unit.stride - unit.padding, -unit.padding, L);
+      depthwise_row<S, false>(unit.kernel, unit.stride, unit.dilation,
+                              unit.depthwise + c * unit.kernel * unit.kernel, from, planes.row, u, n);
+      continue;
+    }
+    const int shift = c >= job.seen ? 1 : 0;  // the second sampling grid is one pixel further
+    const T* from = job.state(block, c - shift * job.seen) +
+                    std::ptrdiff_t{(y * unit.stride + shift) * job.width + shift} * L;
+    const typename S::vec zero{};
+    for (int x = 0; x < n; ++x) {
+      const auto& v = S::at(from + x * unit.stride * L);
+      S::at(u + x * L) = v > zero ? v : zero;
+    }
   }
-  pointwise<S, false>(matrix<T>{unit.pointwise.data(), unit.channels, 1}, job.seen, unit.channels, u, u_step,
-                      z, z_step, n);
-  add_bias<S>(unit, job.seen, z, z_step, n);
 }
 
 /// One output row of a dense convolution of stride 1: a pointwise product for each tap.
@@ -62,42 +73,25 @@ inline void store_moments(const state_job<T>& job, std::int64_t block, int slot,
   for (int i = 0; i < 2 * job.seen; ++i) to[i] = lane_sum(sums + i * job.lanes, valid);
 }
 
-/// u of a unit from padded planes, and the moments of its z.
+/// z of a unit from padded planes, and its moments. `u` holds a row of all channels.
 template <class S, class T = typename S::scalar>
 CRISPNAS_INLINE void unit_forward(const state_job<T>& job, const conv_unit<T>& unit, std::int64_t block,
-                                  const padded<T>& planes, T* z, T* sums) {
-  constexpr int L = S::lanes;
+                                  const padded<T>& planes, T* u, T* sums) {
   const int n = job.out_width;
-  const std::ptrdiff_t z_step = std::ptrdiff_t{n} * L;
-  std::memset(sums, 0, static_cast<std::size_t>(2 * job.seen * L) * sizeof(T));
-  T* u = job.unit_u(unit, block);
-  for (int y = 0; y < job.out_height; ++y) {
-    T* row = u + y * z_step;
+  const std::ptrdiff_t step = std::ptrdiff_t{n} * S::lanes;
+  std::memset(static_cast<void*>(sums), 0, static_cast<std::size_t>(2 * job.seen * S::lanes) * sizeof(T));
+  T* z = job.unit_z(unit, block);
+  for (int y = 0; y < job.out_height; ++y, z += step) {
     if (unit.kind == conv_unit<T>::gather::dense) {
-      dense_row<S>(job, unit, planes, y, row, job.out_plane());
-      add_moments<S>(job.seen, row, job.out_plane(), sums, n);
-      continue;
+      dense_row<S>(job, unit, planes, y, z, job.out_plane());
+    } else {
+      gather_row<S>(job, unit, block, planes, y, u, step);
+      pointwise<S, false>(matrix<T>{unit.pointwise.data(), unit.channels, 1}, job.seen, unit.channels, u,
+                          step, z, job.out_plane(), n);
+      add_bias<S>(unit, job.seen, z, job.out_plane(), n);
     }
-    for (int c = 0; c < unit.channels; ++c) {
-      T* to = row + c * job.out_plane();
-      if (unit.kind == conv_unit<T>::gather::depthwise) {
-        const T* from = planes.pixel(c, y * unit.stride - unit.padding, -unit.padding, L);
-        depthwise_row<S, false>(unit.kernel, unit.stride, unit.dilation,
-                                unit.depthwise + c * unit.kernel * unit.kernel, from, planes.row, to, n);
-      } else {
-        const int shift = c >= job.seen ? 1 : 0;  // the second sampling grid is one pixel further
-        const T* from = job.state(block, c - shift * job.seen) +
-                        std::ptrdiff_t{(y * unit.stride + shift) * job.width + shift} * L;
-        const typename S::vec zero{};
-        for (int x = 0; x < n; ++x) {
-          const auto& v = S::at(from + x * unit.stride * L);
-          S::at(to + x * L) = v > zero ? v : zero;
-        }
-      }
-    }
-    if (!job.norms[static_cast<std::size_t>(unit.norm)].batch) continue;
-    unit_row<S>(job, unit, row, job.out_plane(), z, z_step, n);
-    add_moments<S>(job.seen, z, z_step, sums, n);
+    if (job.norms[static_cast<std::size_t>(unit.norm)].batch)
+      add_moments<S>(job.seen, z, job.out_plane(), sums, n);
   }
   store_moments(job, block, unit.slot, sums);
 }
@@ -105,22 +99,20 @@ CRISPNAS_INLINE void unit_forward(const state_job<T>& job, const conv_unit<T>& u
 /// h = max((z - mean) * scale, 0) of a unit, padded, for the unit that follows it.
 template <class S, class T = typename S::scalar>
 CRISPNAS_INLINE void pad_normalized(const state_job<T>& job, const conv_unit<T>& unit, std::int64_t block,
-                                    const padded<T>& to, T* z) {
+                                    const padded<T>& to) {
   constexpr int L = S::lanes;
   const int n = job.out_width;
-  const std::ptrdiff_t z_step = std::ptrdiff_t{n} * L;
-  const T* u = job.unit_u(unit, block);
+  const T* z = job.unit_z(unit, block);
   const typename S::vec zero{};
-  for (int j = 0; j < job.seen; ++j) clear_border<S>(to, j, job.out_height, n);
-  for (int y = 0; y < job.out_height; ++y) {
-    unit_row<S>(job, unit, u + y * z_step, job.out_plane(), z, z_step, n);
-    for (int j = 0; j < job.seen; ++j) {
-      const auto at = static_cast<std::size_t>(unit.norm * job.seen + j);
-      const T mean = job.mean[at];
-      const T scale = job.scale[at];
+  for (int j = 0; j < job.seen; ++j) {
+    clear_border<S>(to, j, job.out_height, n);
+    const auto at = static_cast<std::size_t>(unit.norm * job.seen + j);
+    const typename S::vec mean = typename S::vec{} + job.mean[at];
+    const typename S::vec scale = typename S::vec{} + job.scale[at];
+    for (int y = 0; y < job.out_height; ++y, z += n * L) {
       T* row = to.pixel(j, y, 0, L);
       for (int x = 0; x < n; ++x) {
-        const typename S::vec v = (S::at(z + j * z_step + x * L) - mean) * scale;
+        const typename S::vec v = (S::at(z + x * L) - mean) * scale;
         S::at(row + x * L) = v > zero ? v : zero;
       }
     }
@@ -133,7 +125,7 @@ struct forward_first {
   static CRISPNAS_INLINE void run(const state_job<T>& job, std::int64_t block) {
     constexpr int L = S::lanes;
     scratch& memory = scratch::of_this_thread();
-    T* z = memory.take<T>(std::int64_t{job.seen} * job.out_width * L);
+    T* u = memory.take<T>(std::int64_t{2} * job.seen * job.out_width * L);
     T* sums = memory.take<T>(std::int64_t{2} * job.seen * L);
     const padded<T> planes(memory, job.depthwise ? job.seen : 0, job.height, job.width, job.padding, L);
     if (job.depthwise) {
@@ -141,7 +133,7 @@ struct forward_first {
         pad_rectified<S>(job.state(block, c), job.height, job.width, planes, c);
     }
     for (const auto& unit : job.units) {
-      if (unit.parent < 0) unit_forward<S>(job, unit, block, planes, z, sums);
+      if (unit.parent < 0) unit_forward<S>(job, unit, block, planes, u, sums);
     }
     T* columns = memory.take<T>(std::int64_t{job.width} * L);
     if (job.maximum) pool<S, false>(job, block, columns, sums);
@@ -170,20 +162,20 @@ struct forward_second {
   static CRISPNAS_INLINE void run(const state_job<T>& job, std::int64_t block) {
     constexpr int L = S::lanes;
     scratch& memory = scratch::of_this_thread();
-    T* z = memory.take<T>(std::int64_t{job.seen} * job.out_width * L);
+    T* u = memory.take<T>(std::int64_t{job.seen} * job.out_width * L);
     T* sums = memory.take<T>(std::int64_t{2} * job.seen * L);
     int padding = 0;
     for (const auto& unit : job.units) padding = unit.parent >= 0 ? std::max(padding, unit.padding) : padding;
     const padded<T> planes(memory, job.seen, job.out_height, job.out_width, padding, L);
     for (const auto& unit : job.units) {
       if (unit.parent < 0) continue;
-      pad_normalized<S>(job, job.units[static_cast<std::size_t>(unit.parent)], block, planes, z);
-      unit_forward<S>(job, unit, block, planes, z, sums);
+      pad_normalized<S>(job, job.units[static_cast<std::size_t>(unit.parent)], block, planes);
+      unit_forward<S>(job, unit, block, planes, u, sums);
     }
   }
 };
 
-/// Pass 3. Normalization, op weights and edge weight fold into the pointwise weights.
+/// Pass 3. Normalization, op weights and edge weight fold into one factor for each term and one constant.
 struct forward_mix {
   template <class S, class T = typename S::scalar>
   static CRISPNAS_INLINE void run(const state_job<T>& job, std::int64_t block) {
@@ -191,31 +183,29 @@ struct forward_mix {
     scratch& memory = scratch::of_this_thread();
     const int rows = job.rows_at_once();
     const std::ptrdiff_t row_size = std::ptrdiff_t{job.out_width} * L;
-    const std::ptrdiff_t step = rows * row_size;
-    T* sum = memory.take<T>(job.seen * step);
-    T* largest = memory.take<T>(step);
-    std::int64_t folded_size = 1;
-    for (const auto& unit : job.units) folded_size += unit.last ? unit.pointwise_size() : 0;  // at most
-    T* folded = memory.take<T>(folded_size);
-    T* constant = memory.take<T>(static_cast<std::int64_t>(job.edges.size()) * job.seen);
-    fold(job, folded, constant);
+    T* largest = memory.take<T>(rows * row_size);
+    std::size_t terms = 0;
+    for (const auto& edge : job.edges) terms = std::max(terms, edge.terms.size());
+    const T** from = memory.take<const T*>(static_cast<std::int64_t>(terms));
+    T* factors = memory.take<T>(static_cast<std::int64_t>(terms));
 
     for (int y = 0; y < job.out_height; y += rows) {
       const int n = std::min(rows, job.out_height - y) * job.out_width;
-      const T* w = folded;
-      for (std::size_t e = 0; e < job.edges.size(); ++e) {
-        const auto& edge = job.edges[e];
+      for (const auto& edge : job.edges) {
         for (int j = 0; j < job.seen; ++j) {
-          const typename S::vec start =
-              typename S::vec{} +
-              constant[e * static_cast<std::size_t>(job.seen) + static_cast<std::size_t>(j)];
-          for (int x = 0; x < n; ++x) S::at(sum + j * step + x * L) = start;
+          T constant = 0;
+          for (std::size_t t = 0; t < edge.terms.size(); ++t) {
+            const edge_term& term = edge.terms[t];
+            from[t] = job.term_plane(term, block, j) + y * row_size;
+            factors[t] = edge.weight * edge.op_weights[static_cast<std::size_t>(term.op)];
+            if (term.norm < 0) continue;
+            const auto at = static_cast<std::size_t>(term.norm * job.seen + j);
+            factors[t] *= job.scale[at];
+            constant -= factors[t] * job.mean[at];
+          }
+          T* node = edge.out + (block * job.channels + job.seen_to(j)) * job.out_plane() + y * row_size;
+          put_sum<S>(from, factors, static_cast<int>(edge.terms.size()), constant, node, edge.first, n);
         }
-        for (const auto& term : edge.terms)
-          add_term<S>(job, edge, term, block, y * row_size, w, sum, step, n);
-        T* node = edge.out + block * job.channels * job.out_plane() + y * row_size;
-        for (int j = 0; j < job.seen; ++j)
-          put<S>(sum + j * step, T(1), node + job.seen_to(j) * job.out_plane(), edge.first, n);
       }
       for (int i = 0; i < job.channels - job.seen; ++i) {
         const T* row = job.state(block, job.seen + i) + y * row_size;
@@ -231,56 +221,35 @@ struct forward_mix {
     }
   }
 
-  template <class T>
-  static void fold(const state_job<T>& job, T* folded, T* constant) {
-    const auto seen = static_cast<std::size_t>(job.seen);
-    for (std::size_t e = 0; e < job.edges.size(); ++e) {
-      const auto& edge = job.edges[e];
-      for (std::size_t j = 0; j < seen; ++j) constant[e * seen + j] = 0;
-      for (const auto& term : edge.terms) {
-        if (term.norm < 0) continue;
-        const T weight = edge.weight * edge.op_weights[static_cast<std::size_t>(term.op)];
-        for (std::size_t j = 0; j < seen; ++j) {
-          const auto at = static_cast<std::size_t>(term.norm) * seen + j;
-          const T factor = weight * job.scale[at];
-          constant[e * seen + j] -= factor * job.mean[at];
-          if (term.from != edge_term::source::unit) continue;
-          const auto& unit = job.units[static_cast<std::size_t>(term.unit)];
-          if (unit.kind == conv_unit<T>::gather::dense) continue;
-          if (!unit.bias.empty()) constant[e * seen + j] += factor * unit.bias[j];
-          const auto columns = static_cast<std::size_t>(unit.channels);
-          for (std::size_t i = 0; i < columns; ++i) *folded++ = factor * unit.pointwise[j * columns + i];
-        }
-      }
-    }
-  }
-
+  /// to (+)= constant + sum over t of factors[t] * from[t]
   template <class S, class T = typename S::scalar>
-  static CRISPNAS_INLINE void add_term(const state_job<T>& job, const edge_plan<T>& edge,
-                                       const edge_term& term, std::int64_t block, std::ptrdiff_t offset,
-                                       const T*& w, T* sum, std::ptrdiff_t step, int n) {
-    const bool from_unit = term.from == edge_term::source::unit;
-    const conv_unit<T>* dense = nullptr;
-    if (from_unit) {
-      const auto& unit = job.units[static_cast<std::size_t>(term.unit)];
-      if (unit.kind == conv_unit<T>::gather::dense) dense = &unit;
+  static CRISPNAS_INLINE void put_sum(const T* const* from, const T* factors, int terms, T constant, T* to,
+                                      bool fresh, int n) {
+    int x = 0;
+    for (; x + 8 <= n; x += 8) sum_tile<S, 8>(from, factors, terms, constant, to, fresh, x);
+    for (; x < n; ++x) sum_tile<S, 1>(from, factors, terms, constant, to, fresh, x);
+  }
+  template <class S, int X, class T = typename S::scalar>
+  static CRISPNAS_INLINE void sum_tile(const T* const* from, const T* factors, int terms, T constant, T* to,
+                                       bool fresh, int first) {
+    constexpr int L = S::lanes;
+    to += first * L;
+    typename S::vec sum[X];
+    CRISPNAS_UNROLL
+    for (int x = 0; x < X; ++x) sum[x] = typename S::vec{} + constant;
+    for (int t = 0; t < terms; ++t) {
+      const typename S::vec factor = typename S::vec{} + factors[t];
+      const T* row = from[t] + first * L;
+      CRISPNAS_UNROLL
+      for (int x = 0; x < X; ++x) sum[x] += S::at(row + x * L) * factor;
     }
-    if (from_unit && !dense) {
-      const auto& unit = job.units[static_cast<std::size_t>(term.unit)];
-      pointwise<S, true>(matrix<T>{w, unit.channels, 1}, job.seen, unit.channels,
-                         job.unit_u(unit, block) + offset, job.out_plane(), sum, step, n);
-      w += unit.pointwise_size();
-      return;
-    }
-    const T weight = edge.weight * edge.op_weights[static_cast<std::size_t>(term.op)];
-    for (int j = 0; j < job.seen; ++j) {
-      const T* row = dense ? job.unit_u(*dense, block) + j * job.out_plane()
-                     : term.from == edge_term::source::identity
-                         ? job.state(block, j)
-                         : job.pool(term.from == edge_term::source::average, block) + j * job.out_plane();
-      const T factor =
-          term.norm < 0 ? weight : weight * job.scale[static_cast<std::size_t>(term.norm * job.seen + j)];
-      put<S>(row + offset, factor, sum + j * step, false, n);
+    CRISPNAS_UNROLL
+    for (int x = 0; x < X; ++x) {
+      if (fresh) {
+        S::at(to + x * L) = sum[x];
+      } else {
+        S::at(to + x * L) += sum[x];
+      }
     }
   }
 

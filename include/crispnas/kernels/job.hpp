@@ -10,8 +10,9 @@
 
 namespace crispnas::kernels {
 
-/// A gather of input pixels, u, and a pointwise product of it, z = w u. Only u is stored: z is cheaper to
-/// recompute. A dense convolution has no such u: it stores z in its place.
+/// A gather of input pixels, u, and a pointwise product of it, z = w u. Only z is stored: all passes read it,
+/// while u is asked for once more by the gradients of weights alone, which make it again. A dense convolution
+/// has no u.
 template <class T>
 struct conv_unit {
   enum class gather { depthwise, sampled, dense };
@@ -28,7 +29,7 @@ struct conv_unit {
   std::vector<T> turned;         ///< the same, each kernel turned by 180 degrees
   std::vector<T> pointwise;      ///< [c, channels]; dense: [kernel, kernel, c, c]
   std::vector<T> bias;           ///< [c] or empty
-  std::int64_t u = 0;   ///< offset into the storage of all u, [blocks, channels, out_h, out_w, lanes]
+  std::int64_t z = 0;            ///< offset into the storage of all z, [blocks, c, out_h, out_w, lanes]
   std::int64_t dy = 0;  ///< units with a successor: offset into the storage of the gradients of normalized z
   int norm = 0;
   int slot = 0;                ///< of its statistics
@@ -98,7 +99,7 @@ struct state_job {
   std::vector<T> mean, scale;  ///< [norms, seen]
 
   const T* x = nullptr;  ///< [blocks, channels, height, width, lanes]
-  T* u = nullptr;
+  T* z = nullptr;
   T* pooled = nullptr;     ///< [maximum, average][blocks, seen, out_h, out_w, lanes]
   double* sums = nullptr;  ///< forward: [blocks, slots, seen, 2]: sums of z and z^2
 
@@ -123,8 +124,8 @@ struct state_job {
   const T* state(std::int64_t block, int channel) const {
     return x + (block * channels + channel) * in_plane();
   }
-  T* unit_u(const conv_unit<T>& unit, std::int64_t block) const {
-    return u + unit.u + block * unit.channels * out_plane();
+  T* unit_z(const conv_unit<T>& unit, std::int64_t block) const {
+    return z + unit.z + block * seen * out_plane();
   }
   T* unit_dy(const conv_unit<T>& unit, std::int64_t block) const {
     return dy + unit.dy + block * seen * out_plane();
@@ -132,6 +133,14 @@ struct state_job {
   T* pool(bool is_average, std::int64_t block) const {
     const std::int64_t skip = is_average && maximum ? blocks : 0;
     return pooled + (skip + block) * seen * out_plane();
+  }
+  /// What a term of an edge weighs, before normalization: channel j of a block.
+  const T* term_plane(const edge_term& term, std::int64_t block, int j) const {
+    if (term.from == edge_term::source::identity) return state(block, j);
+    const T* planes = term.from == edge_term::source::unit
+                          ? unit_z(units[static_cast<std::size_t>(term.unit)], block)
+                          : pool(term.from == edge_term::source::average, block);
+    return planes + j * out_plane();
   }
   /// Rows that passes without a window handle together: long runs of memory, and results that stay in the
   /// nearest cache.

@@ -60,12 +60,12 @@ struct mixed_state_function : torch::autograd::Function<mixed_state_function<T>>
       edge.out = node.data_ptr<T>();
     }
 
-    const at::Tensor u = memory.take({plan.u_size}, x.options());
+    const at::Tensor z = memory.take({plan.z_size}, x.options());
     const std::int64_t pools = (job.maximum ? 1 : 0) + (job.average ? 1 : 0);
     const at::Tensor pooled = memory.take({pools * job.blocks * job.seen * job.out_plane()}, x.options());
     std::vector<double> sums(static_cast<std::size_t>(job.blocks * job.slots * job.seen * 2));
     job.x = x.const_data_ptr<T>();
-    job.u = u.data_ptr<T>();
+    job.z = z.data_ptr<T>();
     job.pooled = pooled.data_ptr<T>();
     job.sums = sums.data();
     for_blocks<forward_first, T>(job, job.blocks);
@@ -79,7 +79,7 @@ struct mixed_state_function : torch::autograd::Function<mixed_state_function<T>>
     for_blocks<forward_mix, T>(job, job.blocks);
 
     ctx->mark_dirty(dirty);
-    variable_list saved{x, u, pooled};
+    variable_list saved{x, z, pooled};
     saved.insert(saved.end(), flat.begin(), flat.end());
     ctx->save_for_backward(std::move(saved));
     job.sums = nullptr;
@@ -124,7 +124,7 @@ struct mixed_state_function : torch::autograd::Function<mixed_state_function<T>>
     std::vector<double> weight_sums(static_cast<std::size_t>(job.blocks * job.weight_sums_size));
     std::vector<double> unit_sums(static_cast<std::size_t>(job.blocks * 2 * job.seen) * job.units.size());
     job.x = x.const_data_ptr<T>();
-    job.u = saved[1].data_ptr<T>();
+    job.z = saved[1].data_ptr<T>();
     job.pooled = saved[2].data_ptr<T>();
     job.edge_sums = edge_sums.data();
     job.weight_sums = weight_sums.data();

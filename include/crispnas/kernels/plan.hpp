@@ -22,7 +22,7 @@ struct state_plan {
   state_job<T> job;
   std::vector<norm_state> norm_states;
   std::vector<unit_weights> weights;  // of each unit
-  std::int64_t u_size = 0;
+  std::int64_t z_size = 0;
   std::int64_t dy_size = 0;
   norm_mode mode;
 };
@@ -135,8 +135,10 @@ class planner {
     made.channels = channels;
     made.slot = static_cast<int>(job_.units.size());
     made.norm = norm(state, made.slot);
-    made.u = plan_.u_size;
-    plan_.u_size += job_.blocks * channels * job_.out_plane();
+    // Units lie a few cache lines off the powers of two, so that reading them side by side does not evict.
+    constexpr std::int64_t stagger = 5 * 64 / sizeof(T);
+    made.z = plan_.z_size;
+    plan_.z_size += job_.blocks * job_.seen * job_.out_plane() + stagger;
     job_.units.push_back(std::move(made));
     plan_.weights.emplace_back();
     return job_.units.back();

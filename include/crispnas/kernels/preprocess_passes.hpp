@@ -82,6 +82,8 @@ struct preprocess_product {
     constexpr int L = S::lanes;
     scratch& memory = scratch::of_this_thread();
     T* in = memory.take<T>(std::int64_t{group_size} * job.run() * L);
+    // Summed here and not in place: planes a power of two apart compete for the same lines of the cache.
+    T* z = memory.take<T>(std::int64_t{job.channels} * job.run() * L);
     T* sums = memory.zeros<T>(std::int64_t{2} * job.channels * L);
     T* out = job.out + block * job.channels * job.out_plane();
     const int pixels = job.out_height * job.out_width;
@@ -89,7 +91,6 @@ struct preprocess_product {
       const int n = std::min(job.run(), pixels - p);
       const std::ptrdiff_t step = std::ptrdiff_t{n} * L;
       for (int grid = 0; grid < job.grids(); ++grid) {
-        T* z = out + job.first_channel(grid) * job.out_plane() + std::ptrdiff_t{p} * L;
         const int count = job.channel_count(grid);
         int column = 0;
         for (const auto& source : job.sources) {
@@ -98,14 +99,19 @@ struct preprocess_product {
             gather_rectified<S>(job, source.pixels(job, block, c, grid, p), group, n, in);
             const matrix<T> w{job.weights[grid] + column, job.in_channels, 1};
             if (column == 0) {
-              pointwise<S, false>(w, count, group, in, step, z, job.out_plane(), n);
+              pointwise<S, false>(w, count, group, in, step, z, step, n);
             } else {
-              pointwise<S, true>(w, count, group, in, step, z, job.out_plane(), n);
+              pointwise<S, true>(w, count, group, in, step, z, step, n);
             }
             column += group;
           }
         }
-        add_moments<S>(count, z, job.out_plane(), sums + job.first_channel(grid) * 2 * L, n);
+        add_moments<S>(count, z, step, sums + job.first_channel(grid) * 2 * L, n);
+        T* to = out + job.first_channel(grid) * job.out_plane() + std::ptrdiff_t{p} * L;
+        for (int c = 0; c < count; ++c) {
+          std::memcpy(static_cast<void*>(to + c * job.out_plane()), z + c * step,
+                      static_cast<std::size_t>(step) * sizeof(T));
+        }
       }
     }
     const int valid = job.valid_lanes(block);

@@ -61,6 +61,10 @@ CRISPNAS_INLINE void pointwise(matrix<T> m, int out_channels, int in_channels, c
   int j = 0;
   for (; j + 4 <= out_channels; j += 4, m.data += 4 * m.row, out += 4 * out_step) {
     int x = 0;
+    for (; x + 3 <= n && n - x != 4; x += 3) {  // 12 sums, 3 pixels, 1 weight: all 16 registers of AVX2
+      detail::pointwise_tile<S, 4, 3, Add>(m, in_channels, in + x * S::lanes, in_step, out + x * S::lanes,
+                                           out_step);
+    }
     for (; x + 2 <= n; x += 2) {
       detail::pointwise_tile<S, 4, 2, Add>(m, in_channels, in + x * S::lanes, in_step, out + x * S::lanes,
                                            out_step);
@@ -122,6 +126,10 @@ CRISPNAS_INLINE void outer(int a_channels, int b_channels, const T* a, std::ptrd
   int j = 0;
   for (; j + 4 <= a_channels; j += 4) {
     int i = 0;
+    for (; i + 3 <= b_channels && b_channels - i != 4; i += 3) {
+      detail::outer_tile<S, 4, 3>(a + j * a_step, a_step, b + i * b_step, b_step,
+                                  sum + j * row + i * S::lanes, row, n);
+    }
     for (; i + 2 <= b_channels; i += 2) {
       detail::outer_tile<S, 4, 2>(a + j * a_step, a_step, b + i * b_step, b_step,
                                   sum + j * row + i * S::lanes, row, n);
@@ -234,15 +242,6 @@ CRISPNAS_INLINE void depthwise_weight_fixed(const T* gradient, const T* in, std:
 }
 
 }  // namespace detail
-
-/// Asks for n pixels of each channel that will be read soon.
-template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void prefetch(const T* p, int channels, std::ptrdiff_t step, int n) {
-  constexpr int line = 64 / static_cast<int>(sizeof(T));
-  for (int c = 0; c < channels; ++c, p += step) {
-    for (int i = 0; i < n * S::lanes; i += line) __builtin_prefetch(p + i);
-  }
-}
 
 /// One output row of a depthwise convolution: out[x] = (+=) sum of w[ky, kx] * in[ky * dilation, x * stride +
 /// kx * dilation]. `in` points at the first tap of the first output pixel in a padded plane whose rows are

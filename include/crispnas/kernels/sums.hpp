@@ -33,27 +33,29 @@ CRISPNAS_INLINE void add_moments(int channels, const T* z, std::ptrdiff_t z_step
 /// sum += the products of n pixels.
 template <class S, class T = typename S::scalar>
 CRISPNAS_INLINE void add_product(const T* a, const T* b, T* sum, int n) {
-  typename S::vec s0{}, s1{};
+  constexpr int chains = 4;  // of additions: enough to hide their latency
+  typename S::vec s[chains]{};
   int x = 0;
-  for (; x + 2 <= n; x += 2) {
-    s0 += S::at(a + x * S::lanes) * S::at(b + x * S::lanes);
-    s1 += S::at(a + (x + 1) * S::lanes) * S::at(b + (x + 1) * S::lanes);
+  for (; x + chains <= n; x += chains) {
+    CRISPNAS_UNROLL
+    for (int i = 0; i < chains; ++i) s[i] += S::at(a + (x + i) * S::lanes) * S::at(b + (x + i) * S::lanes);
   }
-  if (x < n) s0 += S::at(a + x * S::lanes) * S::at(b + x * S::lanes);
-  S::at(sum) += s0 + s1;
+  for (; x < n; ++x) s[0] += S::at(a + x * S::lanes) * S::at(b + x * S::lanes);
+  S::at(sum) += (s[0] + s[1]) + (s[2] + s[3]);
 }
 
 /// sum += n pixels.
 template <class S, class T = typename S::scalar>
 CRISPNAS_INLINE void add_sum(const T* a, T* sum, int n) {
-  typename S::vec s0{}, s1{};
+  constexpr int chains = 4;
+  typename S::vec s[chains]{};
   int x = 0;
-  for (; x + 2 <= n; x += 2) {
-    s0 += S::at(a + x * S::lanes);
-    s1 += S::at(a + (x + 1) * S::lanes);
+  for (; x + chains <= n; x += chains) {
+    CRISPNAS_UNROLL
+    for (int i = 0; i < chains; ++i) s[i] += S::at(a + (x + i) * S::lanes);
   }
-  if (x < n) s0 += S::at(a + x * S::lanes);
-  S::at(sum) += s0 + s1;
+  for (; x < n; ++x) s[0] += S::at(a + x * S::lanes);
+  S::at(sum) += (s[0] + s[1]) + (s[2] + s[3]);
 }
 
 }  // namespace crispnas::kernels
