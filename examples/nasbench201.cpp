@@ -35,7 +35,7 @@ struct flags {
   int correlation = 100;
   int workers = support::default_workers();
   bool quiet = false;
-  support::scale scale{.channels = 8, .cells = 1, .partial = 1, .epochs = 6, .batch_size = 64, .weight_rate = 0.1};
+  support::scale scale{.channels = 8, .cells = 1, .partial = 1, .epochs = 4, .batch_size = 64, .weight_rate = 0.1};
 };
 
 struct found_cell {
