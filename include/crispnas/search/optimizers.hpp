@@ -9,14 +9,6 @@
 
 namespace crispnas {
 
-/// The gradients of `parameters`, in order; a zero tensor where there is none.
-inline std::vector<at::Tensor> gradients_of(const std::vector<at::Tensor>& parameters) {
-  std::vector<at::Tensor> gradients;
-  gradients.reserve(parameters.size());
-  for (const auto& p : parameters) gradients.push_back(p.grad().defined() ? p.grad() : at::zeros_like(p));
-  return gradients;
-}
-
 struct sgd_options {
   double rate = 0.025;
   double momentum = 0.9;
