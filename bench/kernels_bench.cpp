@@ -172,7 +172,7 @@ BENCHMARK(fused_both)->Apply(sizes);
 /// A plan with all its memory, so that passes can be timed alone.
 struct passes {
   state s;
-  Tensor x, u, pooled, dx, dy;
+  Tensor x, z, pooled, dx, dy;
   std::vector<Tensor> nodes, gradients;
   std::vector<double> sums, edge_sums, weight_sums, unit_sums;
   kernels::state_plan<float> plan;
@@ -189,7 +189,7 @@ struct passes {
     const auto take = [&](std::int64_t size) {
       return kernels::workspace::of_process().take({size}, x.options()).zero_();
     };
-    u = take(plan.u_size);
+    z = take(plan.z_size);
     pooled = take(2 * job.blocks * job.seen * job.out_plane());
     dx = take(x.numel());
     dy = take(plan.dy_size);
@@ -204,7 +204,7 @@ struct passes {
       return v.data();
     };
     job.x = x.const_data_ptr<float>();
-    job.u = u.data_ptr<float>();
+    job.z = z.data_ptr<float>();
     job.pooled = pooled.data_ptr<float>();
     job.dx = dx.data_ptr<float>();
     job.dy = dy.data_ptr<float>();
@@ -233,6 +233,12 @@ struct passes {
     }
     return sum;
   }
+  /// Multiply-adds of the weighted sums: seen channels of each op of each edge, bypassed ones of each edge.
+  double weighted() const {
+    const auto partial = static_cast<double>(s.shape.partial);
+    return static_cast<double>(s.edges.size()) * static_cast<double>(x.numel()) *
+           (static_cast<double>(ops.size()) / partial + 1 - 1 / partial);
+  }
   double bytes(const Tensor& t) const { return static_cast<double>(t.numel()) * 4; }
 };
 
@@ -250,41 +256,38 @@ constexpr auto follows = [](const unit& u) { return u.parent >= 0; };
 constexpr auto is_last = [](const unit& u) { return u.last; };
 constexpr auto is_first = [](const unit& u) { return !u.last; };
 
-// Bytes: every tensor that a pass reads or writes in memory, once (a third of u is first halves of separable
+// Bytes: every tensor that a pass reads or writes in memory, once (a third of z is first halves of separable
 // convolutions).
 void pass_forward_first(benchmark::State& bench) {
   const passes p(bench);
   time_pass<kernels::forward_first>(
       bench, p, p.products(reads_state),
-      p.bytes(p.x) / static_cast<double>(p.s.shape.partial) + p.bytes(p.u) * 2 / 3);
+      p.bytes(p.x) / static_cast<double>(p.s.shape.partial) + p.bytes(p.z) * 2 / 3);
 }
 void pass_forward_second(benchmark::State& bench) {
   const passes p(bench);
-  time_pass<kernels::forward_second>(bench, p, p.products(follows), p.bytes(p.u) * 2 / 3);
+  time_pass<kernels::forward_second>(bench, p, p.products(follows), p.bytes(p.z) * 2 / 3);
 }
 void pass_forward_mix(benchmark::State& bench) {
   const passes p(bench);
-  const double pointwise =
-      4.0 * 4 * static_cast<double>(p.x.numel()) / static_cast<double>(p.s.shape.partial) * p.plan.job.seen;
-  time_pass<kernels::forward_mix>(bench, p, pointwise, p.bytes(p.u) * 2 / 3 + p.bytes(p.x) * (1 + 2 * 4));
+  time_pass<kernels::forward_mix>(bench, p, p.weighted(), p.bytes(p.z) * 2 / 3 + p.bytes(p.x) * (1 + 2 * 4));
 }
 void pass_backward_sums(benchmark::State& bench) {
   const passes p(bench);
-  const double pointwise =
-      4.0 * 4 * static_cast<double>(p.x.numel()) / static_cast<double>(p.s.shape.partial) * p.plan.job.seen;
-  time_pass<kernels::backward_sums>(bench, p, pointwise, p.bytes(p.u) * 2 / 3 + p.bytes(p.x) * (1 + 1 + 4));
+  time_pass<kernels::backward_sums>(bench, p, p.weighted(),
+                                    p.bytes(p.z) * 2 / 3 + p.bytes(p.x) * (1 + 1 + 4));
 }
 void pass_backward_last(benchmark::State& bench) {
   const passes p(bench);
   const double seen = p.bytes(p.x) / static_cast<double>(p.s.shape.partial);
   time_pass<kernels::backward_last>(bench, p, 2 * p.products(is_last),
-                                    p.bytes(p.u) + p.bytes(p.dy) + 6 * seen);
+                                    p.bytes(p.z) + p.bytes(p.dy) + 6 * seen);
 }
 void pass_backward_first(benchmark::State& bench) {
   const passes p(bench);
   const double seen = p.bytes(p.x) / static_cast<double>(p.s.shape.partial);
   time_pass<kernels::backward_first>(bench, p, 2 * p.products(is_first),
-                                     p.bytes(p.u) / 3 + p.bytes(p.dy) + 3 * seen);
+                                     p.bytes(p.z) / 3 + p.bytes(p.dy) + 3 * seen);
 }
 
 // Batch 8 is one block on AVX2 and stays in the cache: the pass without main memory.

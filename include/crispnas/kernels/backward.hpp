@@ -243,7 +243,10 @@ struct backward_last {
     const padded<T> du(shared.memory, job.seen, job.out_height, n, widest_padding(job), L);
     const padded<T> hidden(shared.memory, job.seen, job.out_height, n, widest_padding(job), L);
     T* unit_sums = shared.memory.template take<T>(std::int64_t{2} * job.seen * L);
-    for (int c = 0; c < job.seen; ++c) clear_border<S>(du, c, job.out_height, n);
+    for (int c = 0; c < job.seen; ++c) {
+      clear_border<S>(du, c, job.out_height, n);
+      clear_border<S>(hidden, c, job.out_height, n);
+    }
 
     for (std::size_t e = 0; e < job.edges.size(); ++e) {
       const auto& edge = job.edges[e];

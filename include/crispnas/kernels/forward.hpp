@@ -96,7 +96,7 @@ CRISPNAS_INLINE void unit_forward(const state_job<T>& job, const conv_unit<T>& u
   store_moments(job, block, unit.slot, sums);
 }
 
-/// h = max((z - mean) * scale, 0) of a unit, padded, for the unit that follows it.
+/// h = max((z - mean) * scale, 0) of a unit for the unit that follows it, inside the border of `to`.
 template <class S, class T = typename S::scalar>
 CRISPNAS_INLINE void pad_normalized(const state_job<T>& job, const conv_unit<T>& unit, std::int64_t block,
                                     const padded<T>& to) {
@@ -105,7 +105,6 @@ CRISPNAS_INLINE void pad_normalized(const state_job<T>& job, const conv_unit<T>&
   const T* z = job.unit_z(unit, block);
   const typename S::vec zero{};
   for (int j = 0; j < job.seen; ++j) {
-    clear_border<S>(to, j, job.out_height, n);
     const auto at = static_cast<std::size_t>(unit.norm * job.seen + j);
     const typename S::vec mean = typename S::vec{} + job.mean[at];
     const typename S::vec scale = typename S::vec{} + job.scale[at];
@@ -167,6 +166,7 @@ struct forward_second {
     int padding = 0;
     for (const auto& unit : job.units) padding = unit.parent >= 0 ? std::max(padding, unit.padding) : padding;
     const padded<T> planes(memory, job.seen, job.out_height, job.out_width, padding, L);
+    for (int c = 0; c < job.seen; ++c) clear_border<S>(planes, c, job.out_height, job.out_width);
     for (const auto& unit : job.units) {
       if (unit.parent < 0) continue;
       pad_normalized<S>(job, job.units[static_cast<std::size_t>(unit.parent)], block, planes);

@@ -72,9 +72,9 @@ CRISPNAS_INLINE void max_pool_back_row(const T* in, const T* pooled, const T* gr
   }
 }
 
-/// Spreads the gradient of row y of an average pool.
+/// Spreads the gradient of row y of an average pool; the gradient is overwritten.
 template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void average_pool_back_row(const T* gradient, int height, int width, int stride, int y,
+CRISPNAS_INLINE void average_pool_back_row(T* gradient, int height, int width, int stride, int y,
                                            T* in_gradient, int n) {
   using V = typename S::vec;
   constexpr int L = S::lanes;
@@ -83,9 +83,19 @@ CRISPNAS_INLINE void average_pool_back_row(const T* gradient, int height, int wi
     const window across(x, stride, width);
     const V share =
         S::at(gradient + x * L) * (T(1) / T((rows.end - rows.begin) * (across.end - across.begin)));
+    S::at(gradient + x * L) = share;
+    if (stride == 1) continue;
     for (int r = rows.begin; r < rows.end; ++r) {
       for (int c = across.begin; c < across.end; ++c) S::at(in_gradient + (r * width + c) * L) += share;
     }
+  }
+  if (stride != 1) return;
+  // At stride 1 a pixel is seen by the windows that it sees: gather across, then add to each row once.
+  for (int x = 0; x < n; ++x) {
+    const window across(x, stride, width);
+    V sum = S::at(gradient + across.begin * L);
+    for (int c = across.begin + 1; c < across.end; ++c) sum += S::at(gradient + c * L);
+    for (int r = rows.begin; r < rows.end; ++r) S::at(in_gradient + (r * width + x) * L) += sum;
   }
 }
 

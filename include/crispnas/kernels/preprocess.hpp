@@ -119,8 +119,11 @@ struct preprocess_function : torch::autograd::Function<preprocess_function<T>> {
                  t.size(0) == (call.batch + job.lanes - 1) / job.lanes && t.size(2) == job.height &&
                  t.size(3) == job.width && t.scalar_type() == x.scalar_type(),
              "the inputs are not blocked tensors of this batch and of one size: make them with to_blocked.");
-      job.in_channels += static_cast<int>(t.size(1));
-      job.sources.push_back({t.const_data_ptr<T>(), nullptr, static_cast<int>(t.size(1))});
+      const int channels = static_cast<int>(t.size(1));
+      for (int c = 0; c < channels; c += group_size)
+        job.groups.push_back({i, c, std::min(group_size, channels - c), job.in_channels + c});
+      job.in_channels += channels;
+      job.sources.push_back({t.const_data_ptr<T>(), nullptr, channels});
     }
     job.stride = static_cast<int>(held.size() - call.sources);
     expect(job.stride == 1 || (job.height % 2 == 0 && job.width % 2 == 0),

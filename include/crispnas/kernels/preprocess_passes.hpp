@@ -8,6 +8,15 @@
 
 namespace crispnas::kernels {
 
+/// Input channels are handled in groups that stay in the nearest cache.
+inline constexpr int group_size = 16;
+
+/// Channels [first, first + count) of one source; `column` counts over all sources.
+struct input_group {
+  std::size_t source = 0;
+  int first = 0, count = 0, column = 0;
+};
+
 /// The preprocessing of one call in the form that kernels read.
 template <class T>
 struct preprocess_job {
@@ -28,6 +37,7 @@ struct preprocess_job {
       out_width = 0;
   int half = 0;  ///< output channels of the first convolution
   std::vector<source> sources;
+  std::vector<input_group> groups;
   const T* weights[2]{};                           ///< [half, in_channels], [channels - half, in_channels]
   bool batch_norm = true;                          ///< statistics of this batch
   bool wants_inputs = true, wants_weights = true;  ///< backward: which gradients are asked for
@@ -56,9 +66,6 @@ struct preprocess_job {
 };
 
 namespace detail {
-
-/// Input channels are handled in groups that stay in the nearest cache.
-inline constexpr int group_size = 16;
 
 /// max(x, 0) of n pixels of some channels of a source, side by side.
 template <class S, class T = typename S::scalar>
@@ -92,18 +99,14 @@ struct preprocess_product {
       const std::ptrdiff_t step = std::ptrdiff_t{n} * L;
       for (int grid = 0; grid < job.grids(); ++grid) {
         const int count = job.channel_count(grid);
-        int column = 0;
-        for (const auto& source : job.sources) {
-          for (int c = 0; c < source.channels; c += group_size) {
-            const int group = std::min(group_size, source.channels - c);
-            gather_rectified<S>(job, source.pixels(job, block, c, grid, p), group, n, in);
-            const matrix<T> w{job.weights[grid] + column, job.in_channels, 1};
-            if (column == 0) {
-              pointwise<S, false>(w, count, group, in, step, z, step, n);
-            } else {
-              pointwise<S, true>(w, count, group, in, step, z, step, n);
-            }
-            column += group;
+        for (const auto& group : job.groups) {
+          gather_rectified<S>(job, job.sources[group.source].pixels(job, block, group.first, grid, p),
+                              group.count, n, in);
+          const matrix<T> w{job.weights[grid] + group.column, job.in_channels, 1};
+          if (group.column == 0) {
+            pointwise<S, false>(w, count, group.count, in, step, z, step, n);
+          } else {
+            pointwise<S, true>(w, count, group.count, in, step, z, step, n);
           }
         }
         add_moments<S>(count, z, step, sums + job.first_channel(grid) * 2 * L, n);
@@ -183,22 +186,19 @@ struct preprocess_backward {
       for (int grid = 0; grid < job.grids(); ++grid) {
         const int first = job.first_channel(grid);
         const int count = job.channel_count(grid);
-        int column = 0;
-        for (const auto& source : job.sources) {
-          for (int c = 0; c < source.channels; c += group_size) {
-            const int group = std::min(group_size, source.channels - c);
-            gather_rectified<S>(job, source.pixels(job, block, c, grid, p), group, n, in);
-            if (job.wants_weights) {
-              outer<S>(count, group, dz + first * step, step, in, step,
-                       sums + (std::ptrdiff_t{first} * job.in_channels + column) * L,
-                       std::ptrdiff_t{job.in_channels} * L, n);
-            }
-            if (job.wants_inputs) {
-              pointwise<S, false>(matrix<T>{job.weights[grid] + column, 1, job.in_channels}, group, count,
-                                  dz + first * step, step, din, step, n);
-              scatter<S>(job, source.dx + source.offset(job, block, c, grid, p), group, n, in, din);
-            }
-            column += group;
+        for (const auto& group : job.groups) {
+          const auto& source = job.sources[group.source];
+          gather_rectified<S>(job, source.pixels(job, block, group.first, grid, p), group.count, n, in);
+          if (job.wants_weights) {
+            outer<S>(count, group.count, dz + first * step, step, in, step,
+                     sums + (std::ptrdiff_t{first} * job.in_channels + group.column) * L,
+                     std::ptrdiff_t{job.in_channels} * L, n);
+          }
+          if (job.wants_inputs) {
+            pointwise<S, false>(matrix<T>{job.weights[grid] + group.column, 1, job.in_channels}, group.count,
+                                count, dz + first * step, step, din, step, n);
+            scatter<S>(job, source.dx + source.offset(job, block, group.first, grid, p), group.count, n, in,
+                       din);
           }
         }
       }
