@@ -3,6 +3,7 @@
 //   bypass(x[:, C/K:])))
 #pragma once
 
+#include <algorithm>
 #include <crispnas/kernels/backward.hpp>
 #include <crispnas/kernels/once.hpp>
 #include <crispnas/kernels/plan.hpp>
