@@ -129,10 +129,13 @@ void evaluate(const convert_flags& flags) {
 void add_network(CLI::App& command, convert_flags& flags) {
   command.add_option("--method", flags.method, "whose super-network")
       ->check(support::one_of(support::published_names));
-  command.add_option("--channels", flags.network.channels, "channels C of the first cell");
-  command.add_option("--cells", flags.network.cells, "cells (nas_bench_201: of each stage)");
-  command.add_option("--classes", flags.network.classes, "classes");
-  command.add_option("--image-channels", flags.network.image_channels, "channels of the images");
+  command.add_option("--channels", flags.network.channels, "channels C of the first cell")
+      ->check(CLI::Range(1, 4096));
+  command.add_option("--cells", flags.network.cells, "cells (nas_bench_201: of each stage)")
+      ->check(CLI::Range(1, 100));
+  command.add_option("--classes", flags.network.classes, "classes")->check(CLI::Range(2, 100000));
+  command.add_option("--image-channels", flags.network.image_channels, "channels of the images")
+      ->check(CLI::Range(1, 4096));
 }
 
 }  // namespace

@@ -48,10 +48,12 @@ std::string table(const std::vector<support::search_result>& results, int kept) 
   }
   std::string row = fmt::format("{:>4}/14 ", kept);
   for (const char* method : {"darts", "control", "da2s"}) {
-    row += fmt::format("| {:>13} -> {:<13} ", support::mean_text(before[method]), support::mean_text(after[method]));
+    row += fmt::format("| {:>13} -> {:<13} ", support::mean_text(before[method]),
+                       support::mean_text(after[method]));
   }
   std::vector<double> lost;
-  for (std::size_t i = 0; i < before["da2s"].size(); ++i) lost.push_back(before["da2s"][i] - after["da2s"][i]);
+  for (std::size_t i = 0; i < before["da2s"].size(); ++i)
+    lost.push_back(before["da2s"][i] - after["da2s"][i]);
   return row + fmt::format("| {:>12}\n", support::mean_text(lost));
 }
 
@@ -64,13 +66,17 @@ void run(const demo_options& options) {
   support::check_run(support::darts_method("da2s", 8, s.partial), s, train);
   const auto steps = s.epochs * (train.size() / 2 / s.batch_size);
   fmt::print("Fashion-MNIST: {}\n", support::scale_text(s, train.size(), held_out.size()));
-  fmt::print("weights: SGD {} to {} (cosine); alpha, beta: Adam {:.4f}, so that a logit can travel {:.2f} as in the paper; "
-             "regularizer x {}\n",
-             s.weight_rate, s.last_weight_rate, cn::rate_for_travel(steps, s.travel), s.travel, s.strength);
-  fmt::print("held-out images train nothing; kept ops and edges at weight 1; batch-norm statistics as they are\n"
-             "darts: K = {} as the others, no edge weights; control: the 8/14 super-network without a regularizer; both searched "
-             "once, cut to each budget\n\n",
-             s.partial);
+  fmt::print(
+      "weights: SGD {} to {} (cosine); alpha, beta: Adam {:.4f}, so that a logit can travel {:.2f} as in the "
+      "paper; "
+      "regularizer x {}\n",
+      s.weight_rate, s.last_weight_rate, cn::rate_for_travel(steps, s.travel), s.travel, s.strength);
+  fmt::print(
+      "held-out images train nothing; kept ops and edges at weight 1; batch-norm statistics as they are\n"
+      "darts: K = {} as the others, no edge weights; control: the 8/14 super-network without a regularizer; "
+      "both searched "
+      "once, cut to each budget\n\n",
+      s.partial);
   std::fflush(stdout);
 
   std::vector<support::budget_choice> choices;
@@ -105,10 +111,10 @@ void run(const demo_options& options) {
     return std::tie(a.seed, a.method, a.kept) < std::tie(b.seed, b.method, b.kept);
   });
 
-  fmt::print("\nSuper-network accuracy on held-out images, %, before -> after the cut ({} seed{})\n", options.seeds,
-             options.seeds == 1 ? "" : "s");
-  fmt::print("{:>7} | {:^30} | {:^30} | {:^30} | {:>12}\n", "kept", "darts (no beta)", "control (no regularizer)", "da2s",
-             "da2s loses");
+  fmt::print("\nSuper-network accuracy on held-out images, %, before -> after the cut ({} seed{})\n",
+             options.seeds, options.seeds == 1 ? "" : "s");
+  fmt::print("{:>7} | {:^30} | {:^30} | {:^30} | {:>12}\n", "kept", "darts (no beta)",
+             "control (no regularizer)", "da2s", "da2s loses");
   for (int kept : budgets) fmt::print("{}", table(results, kept));
 
   nlohmann::json report{{"scale", support::scale_json(s, train.size(), held_out.size())}};
@@ -161,7 +167,8 @@ void run(const demo_options& options) {
         });
       }
     }
-    support::progress second("training from scratch", static_cast<std::int64_t>(trainings.size()), options.quiet);
+    support::progress second("training from scratch", static_cast<std::int64_t>(trainings.size()),
+                             options.quiet);
     for (auto& job : trainings) {
       job = [&, run = job] {
         run();
@@ -171,8 +178,10 @@ void run(const demo_options& options) {
     }
     support::run_side_by_side(trainings, options.workers);
     second.finish();
-    fmt::print("\nThe cut cells trained from scratch for as many steps, held-out accuracy, %\n{:>7} | {:>14} | {:>14}\n", "kept",
-               "da2s", "random cells");
+    fmt::print(
+        "\nThe cut cells trained from scratch for as many steps, held-out accuracy, %\n{:>7} | {:>14} | "
+        "{:>14}\n",
+        "kept", "da2s", "random cells");
     for (int kept : budgets) {
       std::vector<double> found;
       std::vector<double> random;
@@ -198,7 +207,8 @@ int main(int argc, char** argv) {
   app.add_option("--out", options.out, "folder for pictures and numbers");
   app.add_option("--seeds", options.seeds, "how many seeds")->check(CLI::Range(1, 100));
   app.add_option("--first-seed", options.first_seed, "the first seed")->check(CLI::Range(0, 1000000));
-  app.add_option("--random-cells", options.random_cells, "also train the cut cells and this many random ones from scratch")
+  app.add_option("--random-cells", options.random_cells,
+                 "also train the cut cells and this many random ones from scratch")
       ->check(CLI::Range(0, 100));
   app.add_option("--workers", options.workers, "searches side by side")->check(CLI::Range(1, 256));
   app.add_option("--images", options.images, "training images")->check(CLI::Range(200, 60000));
@@ -207,7 +217,8 @@ int main(int argc, char** argv) {
   app.add_option("--batch", options.scale.batch_size, "images in a batch")->check(CLI::Range(2, 4096));
   app.add_option("--channels", options.scale.channels, "channels C of the first cell");
   app.add_option("--cells", options.scale.cells, "cells of the super-network");
-  app.add_option("--k", options.scale.partial, "partial channels: ops see 1/K")->check(CLI::IsMember({1, 2, 4}));
+  app.add_option("--k", options.scale.partial, "partial channels: ops see 1/K")
+      ->check(CLI::IsMember({1, 2, 4}));
   app.add_option("--weight-rate", options.scale.weight_rate, "initial rate of the weights");
   app.add_option("--strength", options.scale.strength, "factor on the regularizer");
   app.add_flag("--quiet", options.quiet, "no progress");

@@ -67,8 +67,8 @@ void list() {
 void convert(const std::string& input, const std::string& to) {
   const cn::genotype found = find_genotype(input);
   const auto wanted = cn::find_dialect(to);
-  fmt::print("{}\n",
-             support::or_usage_error([&] { return wanted ? cn::to_text(found, *wanted) : cn::to_text(found); }));
+  fmt::print("{}\n", support::or_usage_error(
+                         [&] { return wanted ? cn::to_text(found, *wanted) : cn::to_text(found); }));
 }
 
 void dialects(const std::string& input) {

@@ -2,6 +2,7 @@
 // the table of accuracies that the benchmark trained. `search` and `lookup`.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <crispnas/crispnas.hpp>
 #include <filesystem>
 #include <mutex>
@@ -35,7 +36,8 @@ struct flags {
   int correlation = 100;
   int workers = support::default_workers();
   bool quiet = false;
-  support::scale scale{.channels = 8, .cells = 1, .partial = 1, .epochs = 4, .batch_size = 64, .weight_rate = 0.1};
+  support::scale scale{
+      .channels = 8, .cells = 1, .partial = 1, .epochs = 4, .batch_size = 64, .weight_rate = 0.1};
 };
 
 struct found_cell {
@@ -49,13 +51,13 @@ struct found_cell {
 };
 
 std::string look_up(const support::nas_bench_table& table, const support::nas_bench_table::entry& a) {
-  return fmt::format("CIFAR-10 {:.2f}, CIFAR-100 {:.2f}, ImageNet-16-120 {:.2f}; rank {} of {} on CIFAR-10", a[0], a[1], a[2],
-                     table.rank(a), table.entries().size());
+  return fmt::format("CIFAR-10 {:.2f}, CIFAR-100 {:.2f}, ImageNet-16-120 {:.2f}; rank {} of {} on CIFAR-10",
+                     a[0], a[1], a[2], table.rank(a), table.entries().size());
 }
 
 void print_bounds(const support::nas_bench_table& table) {
-  fmt::print("the table: best {:.2f}, {:.2f}, {:.2f}; mean {:.2f}, {:.2f}, {:.2f}\n", table.best(0), table.best(1), table.best(2),
-             table.mean(0), table.mean(1), table.mean(2));
+  fmt::print("the table: best {:.2f}, {:.2f}, {:.2f}; mean {:.2f}, {:.2f}, {:.2f}\n", table.best(0),
+             table.best(1), table.best(2), table.mean(0), table.mean(1), table.mean(2));
 }
 
 void lookup(const flags& f) {
@@ -67,12 +69,13 @@ void lookup(const flags& f) {
 }
 
 /// Whether the cut super-network ranks random cells as the table does: Spearman's correlation over `count` of them.
-double correlation_of(const support::nas_bench_table& table, cn::any_supernet& net, const cn::batches& held, int count,
-                      std::uint64_t seed) {
+double correlation_of(const support::nas_bench_table& table, cn::any_supernet& net, const cn::batches& held,
+                      int count, std::uint64_t seed) {
   std::vector<double> ours, theirs;
   const auto soft = net.arch().fixed_weights();
   for (int i = 0; i < count; ++i) {
-    const auto cut = cn::random_cut(net.space(), net.space().normal, net.space().reduction, 7919 * (seed + 1) + static_cast<std::uint64_t>(i));
+    const auto cut = cn::random_cut(net.space(), net.space().normal, net.space().reduction,
+                                    7919 * (seed + 1) + static_cast<std::uint64_t>(i));
     ours.push_back(cn::accuracy(net, cn::cut_weights(net.space(), cut, soft), held));
     theirs.push_back(table.at(cn::genotype_of(net.space(), cut))[0]);
   }
@@ -81,10 +84,17 @@ double correlation_of(const support::nas_bench_table& table, cn::any_supernet& n
 
 void search(const flags& f) {
   support::check_output_folder(f.out);
+  for (std::size_t i = 0; i < f.methods.size(); ++i) {
+    if (std::find(f.methods.begin(), f.methods.begin() + std::ptrdiff_t(i), f.methods[i]) !=
+        f.methods.begin() + std::ptrdiff_t(i)) {
+      throw support::usage_error("--methods names " + f.methods[i] + " twice.");
+    }
+  }
   const support::scale& s = f.scale;
   const auto table = support::or_usage_error([&] { return support::nas_bench_table(f.table); });
   const auto data = support::or_usage_error([&] {
-    if (f.dataset != "cifar-10") return support::load_fashion_mnist(f.data.empty() ? support::fashion_mnist_folder : f.data.c_str());
+    if (f.dataset != "cifar-10")
+      return support::load_fashion_mnist(f.data.empty() ? support::fashion_mnist_folder : f.data.c_str());
     if (f.data.empty()) throw cn::error("--data is needed with cifar-10: the folder of data_batch_1.bin.");
     return support::load_cifar10(f.data);
   });
@@ -97,9 +107,13 @@ void search(const flags& f) {
     support::check_run(support::nas_bench_201_method(name), s, train);
     searches += f.seeds;
   }
-  fmt::print("{}: C = {}, {} cell(s) a stage, {}\nweights: SGD {} to {} (cosine); alpha: Adam {:.4f}; regularizer x {}\n\n", f.dataset,
-             s.channels, s.cells, support::scale_text(s, train.size(), held_out.size()), s.weight_rate, s.last_weight_rate,
-             cn::rate_for_travel(steps, s.travel), s.strength);
+  fmt::print(
+      "{}: C = {}, {} cell(s) a stage, {}\nweights: SGD {} to {} (cosine); alpha: Adam {:.4f}; regularizer x "
+      "{}\n"
+      "every method with all channels (K = 1); no edge has a weight that could be cut: every edge is "
+      "kept\n\n",
+      f.dataset, s.channels, s.cells, support::scale_text(s, train.size(), held_out.size()), s.weight_rate,
+      s.last_weight_rate, cn::rate_for_travel(steps, s.travel), s.strength);
   std::fflush(stdout);
 
   std::mutex guard;
@@ -113,15 +127,21 @@ void search(const flags& f) {
         found_cell result{name, seed, {}};
         if (name == "random") {
           const auto space = support::nas_bench_201_method("da2s").configuration.space;
-          result.cell = cn::genotype_of(space, cn::random_cut(space, space.normal, space.reduction, 104729 + seed));
+          result.cell =
+              cn::genotype_of(space, cn::random_cut(space, space.normal, space.reduction, 104729 + seed));
         } else {
           const auto method = support::nas_bench_201_method(name);
-          auto run = support::run_search(method, 6, {}, s, train, held_out, seed, [&](const cn::step_progress& p) {
-            const std::lock_guard lock(guard);
-            bar.advance(fmt::format("{} seed {} epoch {}", name, seed, p.epoch));
-          }, {}, [&](cn::any_supernet& net, const cn::batches& held) {
-            if (f.correlation > 1) result.correlation = correlation_of(table, net, held, f.correlation, seed);
-          });
+          auto run = support::run_search(
+              method, 6, {}, s, train, held_out, seed,
+              [&](const cn::step_progress& p) {
+                const std::lock_guard lock(guard);
+                bar.advance(fmt::format("{} seed {} epoch {}", name, seed, p.epoch));
+              },
+              {},
+              [&](cn::any_supernet& net, const cn::batches& held) {
+                if (f.correlation > 1)
+                  result.correlation = correlation_of(table, net, held, f.correlation, seed);
+              });
           result.cell = run.genotypes.front();
           result.before = run.gaps.front().before;
           result.after = run.gaps.front().after;
@@ -135,32 +155,49 @@ void search(const flags& f) {
   }
   support::run_side_by_side(jobs, f.workers);
   bar.finish();
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return std::tie(a.method, a.seed) < std::tie(b.method, b.seed); });
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.method, a.seed) < std::tie(b.method, b.seed);
+  });
 
-  nlohmann::json report{{"scale", support::scale_json(s, train.size(), held_out.size())}, {"best", table.best()}, {"mean", table.mean()}};
+  nlohmann::json report{{"scale", support::scale_json(s, train.size(), held_out.size())},
+                        {"best", table.best()},
+                        {"mean", table.mean()}};
   std::string rows;
   for (const auto& name : f.methods) {
     std::array<std::vector<double>, 3> accuracy;
     std::vector<double> correlation;
     for (const auto& r : found) {
       if (r.method != name) continue;
-      rows += fmt::format("{:>9} seed {}: {}\n{:>17}{}\n", r.method, r.seed, cn::to_text(r.cell), "", look_up(table, r.accuracy));
+      rows += fmt::format("{:>9} seed {}: {}\n{:>17}{}\n", r.method, r.seed, cn::to_text(r.cell), "",
+                          look_up(table, r.accuracy));
       if (name != "random") {
         rows += fmt::format("{:>17}super-network {:.1f} -> {:.1f} by the cut", "", r.before, r.after);
-        if (f.correlation > 1) rows += fmt::format("; rank correlation with the table over {} random cells {:.3f}", f.correlation, r.correlation);
+        if (f.correlation > 1)
+          rows += fmt::format("; rank correlation with the table over {} random cells {:.3f}", f.correlation,
+                              r.correlation);
         rows += '\n';
         correlation.push_back(r.correlation);
       }
       for (std::size_t d = 0; d < 3; ++d) accuracy[d].push_back(r.accuracy[d]);
-      report["cells"].push_back({{"method", r.method}, {"seed", r.seed}, {"cell", cn::to_text(r.cell)}, {"accuracy", r.accuracy},
-                                 {"rank", table.rank(r.accuracy)}, {"before", r.before}, {"after", r.after},
-                                 {"rank_correlation", r.correlation}, {"seconds", r.seconds}});
+      report["cells"].push_back({{"method", r.method},
+                                 {"seed", r.seed},
+                                 {"cell", cn::to_text(r.cell)},
+                                 {"accuracy", r.accuracy},
+                                 {"rank", table.rank(r.accuracy)},
+                                 {"before", r.before},
+                                 {"after", r.after},
+                                 {"rank_correlation", r.correlation},
+                                 {"seconds", r.seconds}});
     }
-    fmt::print("{:>9} | CIFAR-10 {:>14} | CIFAR-100 {:>14} | ImageNet-16-120 {:>14}{}\n", name, support::mean_text(accuracy[0]),
-               support::mean_text(accuracy[1]), support::mean_text(accuracy[2]),
+    const auto text = [](const std::vector<double>& v) {
+      return fmt::format("{:.2f} +- {:.2f}", support::mean_of(v), support::deviation_of(v));
+    };
+    fmt::print("{:>9} | CIFAR-10 {:>14} | CIFAR-100 {:>14} | ImageNet-16-120 {:>14}{}\n", name,
+               text(accuracy[0]), text(accuracy[1]), text(accuracy[2]),
                correlation.empty() || f.correlation < 2
                    ? std::string()
-                   : fmt::format(" | rank correlation {:.2f} +- {:.2f}", support::mean_of(correlation), support::deviation_of(correlation)));
+                   : fmt::format(" | rank correlation {:.2f} +- {:.2f}", support::mean_of(correlation),
+                                 support::deviation_of(correlation)));
   }
   fmt::print("\n{}\n", rows);
   print_bounds(table);
@@ -187,18 +224,21 @@ int main(int argc, char** argv) {
   many->add_option("--dataset", f.dataset, "images")->check(support::one_of({"cifar-10", "fashion-mnist"}));
   many->add_option("--data", f.data, "folder of the images");
   many->add_option("--out", f.out, "folder for the numbers");
-  many->add_option("--images", f.images, "training images, both halves together")->check(CLI::Range(2, 1000000));
+  many->add_option("--images", f.images, "training images, both halves together")
+      ->check(CLI::Range(2, 1000000));
   many->add_option("--held-out", f.held_out, "held-out images")->check(CLI::Range(1, 1000000));
   many->add_option("--seeds", f.seeds, "how many seeds")->check(CLI::Range(1, 100));
   many->add_option("--first-seed", f.first_seed, "the first seed")->check(CLI::Range(0, 1000000));
-  many->add_option("--correlation", f.correlation, "random cells for the rank correlation; 0: none")->check(CLI::Range(0, 15625));
+  many->add_option("--correlation", f.correlation, "random cells for the rank correlation; 0: none")
+      ->check(CLI::Range(0, 15625));
   many->add_option("--workers", f.workers, "searches side by side")->check(CLI::Range(1, 256));
   many->add_option("--channels", s.channels, "channels C of the first stage")->check(CLI::Range(1, 1024));
   many->add_option("--cells", s.cells, "cells of each stage")->check(CLI::Range(1, 100));
   many->add_option("--epochs", s.epochs, "epochs")->check(CLI::Range(1, 100000));
   many->add_option("--batch", s.batch_size, "images in a batch")->check(CLI::Range(2, 1000000));
   many->add_option("--weight-rate", s.weight_rate, "initial rate of the weights");
-  many->add_option("--arch-rate", s.arch_rate, "rate of alpha; 0: so that a logit can travel as far as in the paper");
+  many->add_option("--arch-rate", s.arch_rate,
+                   "rate of alpha; 0: so that a logit can travel as far as in the paper");
   many->add_option("--strength", s.strength, "factor on the regularizer");
   many->add_flag("--quiet", f.quiet, "no progress");
   if (const auto code = support::parse_command_line(app, argc, argv)) return *code;

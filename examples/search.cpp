@@ -34,12 +34,14 @@ struct search_flags {
   int threads = 0;
   bool quiet = false;
   std::vector<std::string> darts_only;  ///< flags that were given and mean something in the DARTS space only
-  support::scale scale{.channels = 16, .cells = 8, .epochs = 50, .weight_rate = 0.025, .reestimate = true, .strength = 1.0};
+  support::scale scale{
+      .channels = 16, .cells = 8, .epochs = 50, .weight_rate = 0.025, .reestimate = true, .strength = 1.0};
 };
 
 support::image_splits load_images(const search_flags& flags) {
   if (flags.dataset == "cifar-10") {
-    if (flags.data.empty()) throw support::usage_error("--data is needed with cifar-10: the folder of data_batch_1.bin.");
+    if (flags.data.empty())
+      throw support::usage_error("--data is needed with cifar-10: the folder of data_batch_1.bin.");
     return support::load_cifar10(flags.data);
   }
   return support::load_fashion_mnist(flags.data.empty() ? support::fashion_mnist_folder : flags.data.c_str());
@@ -57,8 +59,9 @@ void run(search_flags flags) {
   if (flags.threads > 0) at::set_num_threads(flags.threads);
   const bool darts_space = flags.space == "darts";
   if (!darts_space && !flags.darts_only.empty()) {
-    throw support::usage_error(fmt::format("{} belongs to the darts space; in {} every edge is kept and K = 1. Leave it out.",
-                                           flags.darts_only.front(), flags.space));
+    throw support::usage_error(
+        fmt::format("{} belongs to the darts space; in {} every edge is kept and K = 1. Leave it out.",
+                    flags.darts_only.front(), flags.space));
   }
   const int kept = darts_space ? std::stoi(flags.budget) : 6;
   s.partial = darts_space ? std::stoi(flags.partial) : 1;
@@ -71,10 +74,10 @@ void run(search_flags flags) {
   const auto options = support::search_options_of(s, train.size(), method.strength * s.strength, flags.seed);
 
   fmt::print("{}, {} on {}, {} space, {} of {} edges, seed {}\n{}\n", flags.method,
-             flags.order == "single" ? "single level" : flags.order + " order", flags.dataset,
-             flags.space, kept, darts_space ? 14 : 6, flags.seed, support::scale_text(s, train.size(), held_out.size()));
-  fmt::print("weights: SGD {} to {} (cosine); alpha, beta: Adam {:.6f}; regularizer x {}\n", options.weight_rate,
-             options.last_weight_rate, options.alpha_rate, options.strength);
+             flags.order == "single" ? "single level" : flags.order + " order", flags.dataset, flags.space,
+             kept, darts_space ? 14 : 6, flags.seed, support::scale_text(s, train.size(), held_out.size()));
+  fmt::print("weights: SGD {} to {} (cosine); alpha, beta: Adam {:.6f}; regularizer x {}\n",
+             options.weight_rate, options.last_weight_rate, options.alpha_rate, options.strength);
   std::fflush(stdout);
 
   const std::int64_t steps = train.size() / 2 / s.batch_size;  // of an epoch
@@ -130,20 +133,24 @@ int main(int argc, char** argv) {
   support::scale& s = flags.scale;
   CLI::App app{"Searches a cell and measures what its cut costs."};
   app.option_defaults()->always_capture_default();
-  app.add_option("--method", flags.method, "what is searched by")->check(support::one_of(support::method_names));
+  app.add_option("--method", flags.method, "what is searched by")
+      ->check(support::one_of(support::method_names));
   app.add_option("--space", flags.space, "search space")->check(support::one_of(support::space_names));
-  app.add_option("--budget", flags.budget, "edges to keep of 14 (darts space)")->check(support::one_of(support::budget_names));
+  app.add_option("--budget", flags.budget, "edges to keep of 14 (darts space)")
+      ->check(support::one_of(support::budget_names));
   app.add_option("--k", flags.partial, "ops see 1/K of the channels (darts space)")
       ->check(support::one_of(support::partial_names));
   app.add_option("--order", flags.order, "bilevel of first or second order, or a single level")
       ->check(support::one_of(support::order_names));
   app.add_option("--dataset", flags.dataset, "images")->check(support::one_of({"fashion-mnist", "cifar-10"}));
   app.add_option("--data", flags.data, "folder of the images");
-  app.add_option("--images", flags.images, "training images, both halves together; 0: all")->check(CLI::NonNegativeNumber);
+  app.add_option("--images", flags.images, "training images, both halves together; 0: all")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--held-out", flags.held_out, "held-out images; 0: all")->check(CLI::NonNegativeNumber);
   app.add_option("--out", flags.out, "folder for the results");
   app.add_option("--device", flags.device, "cpu, cuda or cuda:N");
-  app.add_option("--threads", flags.threads, "CPU threads; 0: as LibTorch chooses")->check(CLI::Range(0, 1024));
+  app.add_option("--threads", flags.threads, "CPU threads; 0: as LibTorch chooses")
+      ->check(CLI::Range(0, 1024));
   app.add_option("--seed", flags.seed, "of initial values, shuffles and augmentation");
   app.add_option("--channels", s.channels, "channels C of the first cell");
   app.add_option("--cells", s.cells, "cells (nas_bench_201: of each stage)");
@@ -151,11 +158,13 @@ int main(int argc, char** argv) {
   app.add_option("--batch", s.batch_size, "images in a batch")->check(CLI::Range(2, 1000000));
   app.add_option("--weight-rate", s.weight_rate, "initial rate of the weights");
   app.add_option("--last-weight-rate", s.last_weight_rate, "rate of the weights at the end of the cosine");
-  app.add_option("--arch-rate", s.arch_rate, "rate of alpha and beta; 0: so that a logit can travel as far as in the paper");
+  app.add_option("--arch-rate", s.arch_rate,
+                 "rate of alpha and beta; 0: so that a logit can travel as far as in the paper");
   app.add_option("--strength", s.strength, "factor on the regularizer");
   app.add_option("--crop-padding", s.augment.crop_padding, "random crop out of this much padding")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--cutout", s.augment.cutout, "side of the square that is blanked; 0: none")->check(CLI::NonNegativeNumber);
+  app.add_option("--cutout", s.augment.cutout, "side of the square that is blanked; 0: none")
+      ->check(CLI::NonNegativeNumber);
   app.add_flag("--quiet", flags.quiet, "no progress");
   if (const auto code = support::parse_command_line(app, argc, argv)) return *code;
   for (const char* flag : {"--budget", "--k"}) {

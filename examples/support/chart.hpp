@@ -21,7 +21,9 @@ inline std::string line_chart(const std::string& title, const std::string& y_lab
   constexpr double width = 640, height = 320, left = 60, right = 170, top = 40, bottom = 45;
   std::size_t epochs = 2;
   for (const auto& line : lines) epochs = std::max(epochs, line.values.size());
-  const auto x = [&](std::size_t epoch) { return left + (width - left - right) * double(epoch) / double(epochs - 1); };
+  const auto x = [&](std::size_t epoch) {
+    return left + (width - left - right) * double(epoch) / double(epochs - 1);
+  };
   const auto y = [&](double value) {
     return height - bottom - (height - top - bottom) * (std::clamp(value, low, high) - low) / (high - low);
   };
@@ -40,22 +42,27 @@ inline std::string line_chart(const std::string& title, const std::string& y_lab
   }
   const std::size_t every = std::max<std::size_t>(1, (epochs + 9) / 10);
   for (std::size_t e = 0; e < epochs; e += every) {
-    svg += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n", x(e), height - bottom + 18, e + 1);
+    svg += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n", x(e),
+                       height - bottom + 18, e + 1);
   }
-  svg += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">epoch</text>\n", (left + width - right) / 2, height - 8);
-  svg += fmt::format("<text x=\"14\" y=\"{0}\" transform=\"rotate(-90 14 {0})\" text-anchor=\"middle\">{1}</text>\n",
-                     (top + height - bottom) / 2, y_label);
+  svg += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">epoch</text>\n",
+                     (left + width - right) / 2, height - 8);
+  svg += fmt::format(
+      "<text x=\"14\" y=\"{0}\" transform=\"rotate(-90 14 {0})\" text-anchor=\"middle\">{1}</text>\n",
+      (top + height - bottom) / 2, y_label);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     std::string points;
     for (std::size_t e = 0; e < lines[i].values.size(); ++e) {
       points += fmt::format("{:.1f},{:.1f} ", x(e), y(lines[i].values[e]));
     }
-    svg += fmt::format("<polyline fill=\"none\" stroke=\"{0}\" stroke-width=\"2\" points=\"{1}\"/>\n", lines[i].color, points);
+    svg += fmt::format("<polyline fill=\"none\" stroke=\"{0}\" stroke-width=\"2\" points=\"{1}\"/>\n",
+                       lines[i].color, points);
     const double row = top + 10 + 18 * double(i);
     svg += fmt::format(
         "<line x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\" stroke=\"{3}\" stroke-width=\"3\"/>"
         "<text x=\"{4}\" y=\"{5}\">{6}</text>\n",
-        width - right + 12, width - right + 30, row, lines[i].color, width - right + 36, row + 4, lines[i].name);
+        width - right + 12, width - right + 30, row, lines[i].color, width - right + 36, row + 4,
+        lines[i].name);
   }
   return svg + "</svg>\n";
 }

@@ -21,11 +21,12 @@ struct scale {
   std::int64_t batch_size = 32;
   double weight_rate = 0.1;
   double last_weight_rate = 0.0;
-  double arch_rate = 0.0;   ///< of alpha and beta; 0: so that they can travel as far as in the paper
+  double arch_rate = 0.0;  ///< of alpha and beta; 0: so that they can travel as far as in the paper
   double travel = 19500 * 3e-4;
   bool reestimate = false;  ///< also measure the cut with batch-norm statistics measured again
   cn::search_order order = cn::search_order::first;
-  double strength = 1.0;    ///< factor on the whole regularizer (equation 7 as it is; the authors' code has 0.1)
+  double strength =
+      1.0;  ///< factor on the whole regularizer (equation 7 as it is; the authors' code has 0.1)
   cn::augmentation augment{};
   at::Device device = at::kCPU;
 };
@@ -33,8 +34,8 @@ struct scale {
 /// What an epoch leaves behind for tables and curves.
 struct epoch_record {
   cn::epoch_report report;
-  double before = 0.0;      ///< held-out accuracy of the super-network
-  double after = 0.0;       ///< the same, cut
+  double before = 0.0;  ///< held-out accuracy of the super-network
+  double after = 0.0;   ///< the same, cut
 };
 
 struct search_result {
@@ -42,18 +43,19 @@ struct search_result {
   int kept = 0;
   std::uint64_t seed = 0;
   std::vector<epoch_record> epochs;
-  std::vector<int> budgets;                                 ///< that it was cut to
-  std::vector<cn::discretization_gap_report> gaps;          ///< one per budget
+  std::vector<int> budgets;                         ///< that it was cut to
+  std::vector<cn::discretization_gap_report> gaps;  ///< one per budget
   std::vector<cn::network_cut> cuts;
   std::vector<cn::genotype> genotypes;
-  std::vector<at::Tensor> op_weights;                       ///< final, one per cell type
+  std::vector<at::Tensor> op_weights;  ///< final, one per cell type
   std::vector<at::Tensor> edge_weights;
   double seconds = 0.0;
 };
 
 using step_callback = std::function<void(const cn::step_progress&)>;
 
-inline cn::supernet_options network_options(const scale& s, const cn::labelled_images& data, std::uint64_t seed) {
+inline cn::supernet_options network_options(const scale& s, const cn::labelled_images& data,
+                                            std::uint64_t seed) {
   return {.channels = s.channels,
           .cells = s.cells,
           .classes = static_cast<int>(data.classes()),
@@ -62,7 +64,8 @@ inline cn::supernet_options network_options(const scale& s, const cn::labelled_i
           .device = s.device};
 }
 
-inline cn::search_options search_options_of(const scale& s, std::int64_t images, double strength, std::uint64_t seed) {
+inline cn::search_options search_options_of(const scale& s, std::int64_t images, double strength,
+                                            std::uint64_t seed) {
   cn::search_options options;
   options.epochs = s.epochs;
   options.batch_size = s.batch_size;
@@ -71,7 +74,8 @@ inline cn::search_options search_options_of(const scale& s, std::int64_t images,
   options.weight_rate = s.weight_rate;
   options.last_weight_rate = s.last_weight_rate;
   const auto steps = s.epochs * (images / 2 / s.batch_size);
-  options.alpha_rate = options.beta_rate = s.arch_rate > 0 ? s.arch_rate : cn::rate_for_travel(steps, s.travel);
+  options.alpha_rate = options.beta_rate =
+      s.arch_rate > 0 ? s.arch_rate : cn::rate_for_travel(steps, s.travel);
   options.strength = strength;
   options.augment = s.augment;
   return options;
@@ -82,21 +86,23 @@ inline cn::search_options search_options_of(const scale& s, std::int64_t images,
 inline void check_run(const method_choice& method, const scale& s, const cn::labelled_images& train) {
   or_usage_error([&] {
     cn::any_supernet net(method.configuration.space, method.configuration.ops, network_options(s, train, 0));
-    cn::searcher search(net, method.configuration.regularizer, search_options_of(s, train.size(), s.strength, 0));
+    cn::searcher search(net, method.configuration.regularizer,
+                        search_options_of(s, train.size(), s.strength, 0));
     search.run(train.halves());
     if (!net.options().device.is_meta()) {
       at::NoGradGuard no_grad;
-      net.forward(at::zeros({2, train.images().size(1), train.images().size(2), train.images().size(3)}, net.options().device));
+      net.forward(at::zeros({2, train.images().size(1), train.images().size(2), train.images().size(3)},
+                            net.options().device));
     }
   });
 }
 
 /// Searches, cuts to every budget of `budgets` (empty: the method's own), measures on `held_out`.
-inline search_result run_search(const method_choice& method, int kept, const std::vector<budget_choice>& budgets,
-                                const scale& s, const cn::labelled_images& train, const cn::labelled_images& held_out,
-                                std::uint64_t seed, const step_callback& on_step,
-                                const std::function<void(const epoch_record&)>& on_epoch = {},
-                                const std::function<void(cn::any_supernet&, const cn::batches&)>& at_end = {}) {
+inline search_result run_search(
+    const method_choice& method, int kept, const std::vector<budget_choice>& budgets, const scale& s,
+    const cn::labelled_images& train, const cn::labelled_images& held_out, std::uint64_t seed,
+    const step_callback& on_step, const std::function<void(const epoch_record&)>& on_epoch = {},
+    const std::function<void(cn::any_supernet&, const cn::batches&)>& at_end = {}) {
   search_result result;
   result.method = method.name;
   result.kept = kept;
@@ -118,12 +124,13 @@ inline search_result run_search(const method_choice& method, int kept, const std
     result.seconds += report.seconds;
     result.epochs.push_back(std::move(record));
   }
-  const auto calibration = cn::epoch_batches(train, {.batch_size = s.batch_size, .epoch = s.epochs + 1, .augment = s.augment,
-                                                     .device = s.device});
+  const auto calibration = cn::epoch_batches(
+      train, {.batch_size = s.batch_size, .epoch = s.epochs + 1, .augment = s.augment, .device = s.device});
   const auto measure = [&](int edges, const cn::cell_table& normal, const cn::cell_table& reduction) {
     result.budgets.push_back(edges);
     result.cuts.push_back(cn::cut_network(net, normal, reduction));
-    result.gaps.push_back(cn::measure_gap(net, result.cuts.back(), held, s.reestimate ? &calibration : nullptr));
+    result.gaps.push_back(
+        cn::measure_gap(net, result.cuts.back(), held, s.reestimate ? &calibration : nullptr));
     result.genotypes.push_back(cn::genotype_of(net.space(), result.cuts.back()));
   };
   if (budgets.empty()) measure(kept, net.space().normal, net.space().reduction);
@@ -139,16 +146,17 @@ inline search_result run_search(const method_choice& method, int kept, const std
 /// Trains the cell of a cut from scratch, in the network it was searched in (same channels, cells and K), for as many steps as the
 /// search took on its weights; returns held-out accuracy in percent.
 inline double retrain(const method_choice& method, const cn::network_cut& cut, const scale& s,
-                      const cn::labelled_images& train, const cn::labelled_images& held_out, std::uint64_t seed,
-                      const std::function<void()>& on_step) {
+                      const cn::labelled_images& train, const cn::labelled_images& held_out,
+                      std::uint64_t seed, const std::function<void()>& on_step) {
   cn::any_supernet net(method.configuration.space, method.configuration.ops, network_options(s, train, seed));
   const auto fixed = cn::cut_weights(net.space(), cut, net.arch().fixed_weights());
   cn::sgd optimizer(net.weights(), {.rate = s.weight_rate});
   net.train();
   for (int epoch = 1; epoch <= s.epochs; ++epoch) {
     optimizer.rate(cn::cosine_rate(s.weight_rate, s.last_weight_rate, epoch, s.epochs));
-    const auto data = cn::epoch_batches(train.halves().weights, {.batch_size = s.batch_size, .seed = seed, .epoch = epoch,
-                                                                 .augment = s.augment, .device = s.device});
+    const auto data = cn::epoch_batches(
+        train.halves().weights,
+        {.batch_size = s.batch_size, .seed = seed, .epoch = epoch, .augment = s.augment, .device = s.device});
     for (const auto& b : data) {
       cn::step_result step;
       cn::weight_step(net, fixed, optimizer, 5.0, {b.images, b.labels}, step);

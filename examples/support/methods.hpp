@@ -21,9 +21,9 @@ struct budget_choice {
 
 /// A compiled-in question.
 struct method_choice {
-  std::string name;             ///< darts, pc_darts, control, da2s
+  std::string name;  ///< darts, pc_darts, control, da2s
   cn::configuration configuration;
-  double strength = 1.0;        ///< factor on the regularizer; the control has 0
+  double strength = 1.0;  ///< factor on the regularizer; the control has 0
 };
 
 namespace detail {
@@ -38,9 +38,12 @@ budget_choice budget_of(int kept) {
 template <template <int> class Make>
 cn::configuration with_partial(int partial) {
   switch (partial) {
-    case 1: return Make<1>::configuration();
-    case 2: return Make<2>::configuration();
-    default: return Make<4>::configuration();
+    case 1:
+      return Make<1>::configuration();
+    case 2:
+      return Make<2>::configuration();
+    default:
+      return Make<4>::configuration();
   }
 }
 
@@ -48,11 +51,15 @@ template <class Space, class Budget>
 struct questions {
   template <int K>
   struct da2s {
-    static auto configuration() { return cn::configuration_of<cn::spec<Space, cn::partial_channels<K>, Budget>>(); }
+    static auto configuration() {
+      return cn::configuration_of<cn::spec<Space, cn::partial_channels<K>, Budget>>();
+    }
   };
   template <int K>
   struct darts {
-    static auto configuration() { return cn::configuration_of<cn::darts_spec<Space, cn::partial_channels<K>, Budget>>(); }
+    static auto configuration() {
+      return cn::configuration_of<cn::darts_spec<Space, cn::partial_channels<K>, Budget>>();
+    }
   };
   template <int K>
   struct pc_darts {
@@ -85,24 +92,36 @@ inline cn::search_order order_of(const std::string& name) {
 
 inline budget_choice darts_budget(int kept) {
   switch (kept) {
-    case 3: return detail::budget_of<cn::edges_3_of_14>(3);
-    case 4: return detail::budget_of<cn::edges_4_of_14>(4);
-    case 5: return detail::budget_of<cn::edges_5_of_14>(5);
-    case 6: return detail::budget_of<cn::edges_6_of_14>(6);
-    case 7: return detail::budget_of<cn::edges_7_of_14>(7);
-    default: return detail::budget_of<cn::edges_8_of_14>(8);
+    case 3:
+      return detail::budget_of<cn::edges_3_of_14>(3);
+    case 4:
+      return detail::budget_of<cn::edges_4_of_14>(4);
+    case 5:
+      return detail::budget_of<cn::edges_5_of_14>(5);
+    case 6:
+      return detail::budget_of<cn::edges_6_of_14>(6);
+    case 7:
+      return detail::budget_of<cn::edges_7_of_14>(7);
+    default:
+      return detail::budget_of<cn::edges_8_of_14>(8);
   }
 }
 
 /// A method on the DARTS cell with a budget of 3 to 8 edges and K of 1, 2 or 4.
 inline method_choice darts_method(const std::string& name, int kept, int partial) {
   switch (kept) {
-    case 3: return detail::method_of<cn::darts_cell, cn::edges_3_of_14>(name, partial);
-    case 4: return detail::method_of<cn::darts_cell, cn::edges_4_of_14>(name, partial);
-    case 5: return detail::method_of<cn::darts_cell, cn::edges_5_of_14>(name, partial);
-    case 6: return detail::method_of<cn::darts_cell, cn::edges_6_of_14>(name, partial);
-    case 7: return detail::method_of<cn::darts_cell, cn::edges_7_of_14>(name, partial);
-    default: return detail::method_of<cn::darts_cell, cn::edges_8_of_14>(name, partial);
+    case 3:
+      return detail::method_of<cn::darts_cell, cn::edges_3_of_14>(name, partial);
+    case 4:
+      return detail::method_of<cn::darts_cell, cn::edges_4_of_14>(name, partial);
+    case 5:
+      return detail::method_of<cn::darts_cell, cn::edges_5_of_14>(name, partial);
+    case 6:
+      return detail::method_of<cn::darts_cell, cn::edges_6_of_14>(name, partial);
+    case 7:
+      return detail::method_of<cn::darts_cell, cn::edges_7_of_14>(name, partial);
+    default:
+      return detail::method_of<cn::darts_cell, cn::edges_8_of_14>(name, partial);
   }
 }
 

@@ -9,10 +9,12 @@
 #include <crispnas/genotype/nas_bench_201.hpp>
 #include <crispnas/genotype/text.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace support {
@@ -27,9 +29,14 @@ class nas_bench_table {
   /// Reads the whole file. Throws crispnas::error with the line where something is not as it should be, where a cell is missing
   /// or stands there twice.
   explicit nas_bench_table(const std::filesystem::path& path) : entries_(cn::nas_bench_201_cells) {
+    std::error_code code;
     std::ifstream file(path, std::ios::binary);
-    if (!file || std::filesystem::is_directory(path)) {
-      throw cn::error("'" + path.string() + "' cannot be read. Name the CSV file of NAS-Bench-201's accuracies.");
+    if (!std::filesystem::is_regular_file(path, code) || !file) {
+      throw cn::error("'" + path.string() +
+                      "' cannot be read. Name the CSV file of NAS-Bench-201's accuracies.");
+    }
+    if (std::filesystem::file_size(path, code) > largest_file) {
+      throw cn::error("'" + path.string() + "' is larger than 64 MiB; this is not the table.");
     }
     std::vector<bool> seen(entries_.size());
     std::string line;
@@ -39,7 +46,8 @@ class nas_bench_table {
     };
     while (std::getline(file, line)) {
       ++number;
-      if (line.size() > longest_line) fail("more than " + std::to_string(longest_line) + " characters; this is not the table.");
+      if (line.size() > longest_line)
+        fail("more than " + std::to_string(longest_line) + " characters; this is not the table.");
       if (!line.empty() && line.back() == '\r') line.pop_back();
       if (number == 1) {
         if (!line.starts_with(header)) fail("the columns should be " + std::string(header) + ", ...");
@@ -73,21 +81,26 @@ class nas_bench_table {
     }
     const auto missing = std::find(seen.begin(), seen.end(), false);
     if (missing != seen.end()) {
-      fail("the file ends, but cell " + std::to_string(missing - seen.begin()) + " of " + std::to_string(seen.size()) +
-           " has not come.");
+      fail("the file ends, but cell " + std::to_string(missing - seen.begin()) + " of " +
+           std::to_string(seen.size()) + " has not come.");
     }
   }
 
-  const entry& at(const cn::genotype& cell) const { return entries_[static_cast<std::size_t>(cn::nas_bench_201_index(cell))]; }
+  const entry& at(const cn::genotype& cell) const {
+    return entries_[static_cast<std::size_t>(cn::nas_bench_201_index(cell))];
+  }
   const std::vector<entry>& entries() const { return entries_; }
 
   /// 1 for the best cell: one more than the cells that are better on data set `d`.
   std::size_t rank(const entry& of, std::size_t d = 0) const {
-    return 1 + static_cast<std::size_t>(std::count_if(entries_.begin(), entries_.end(), [&](const entry& e) { return e[d] > of[d]; }));
+    return 1 + static_cast<std::size_t>(std::count_if(entries_.begin(), entries_.end(),
+                                                      [&](const entry& e) { return e[d] > of[d]; }));
   }
   /// The best accuracy on data set `d`, which no search can beat.
   double best(std::size_t d = 0) const {
-    return std::max_element(entries_.begin(), entries_.end(), [&](const entry& a, const entry& b) { return a[d] < b[d]; })->at(d);
+    return std::max_element(entries_.begin(), entries_.end(),
+                            [&](const entry& a, const entry& b) { return a[d] < b[d]; })
+        ->at(d);
   }
   double mean(std::size_t d = 0) const {
     double sum = 0.0;
@@ -97,8 +110,10 @@ class nas_bench_table {
 
  private:
   static constexpr std::size_t longest_line = 1000;
+  static constexpr std::uintmax_t largest_file = std::uintmax_t{1} << 26;
   static constexpr std::string_view header =
-      "CIFAR10TestAccuracy200Epochs,CIFAR100TestAccuracy200Epochs,ImageNetTestAccuracy200Epochs,ArchitectureString";
+      "CIFAR10TestAccuracy200Epochs,CIFAR100TestAccuracy200Epochs,ImageNetTestAccuracy200Epochs,"
+      "ArchitectureString";
   std::vector<entry> entries_;
 };
 

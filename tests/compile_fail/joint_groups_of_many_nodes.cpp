@@ -2,5 +2,7 @@
 #include <crispnas/spec.hpp>
 namespace cn = crispnas;
 
-struct mine : cn::spec<cn::dense_cell<1, 10, cn::darts_ops>,
-                       cn::edge_budget<cn::keep<9, cn::nodes<1, 2, 3, 4, 5, 6, 7, 8, 9>>, cn::keep<1, cn::nodes<10>>>> {};
+struct mine
+    : cn::spec<
+          cn::dense_cell<1, 10, cn::darts_ops>,
+          cn::edge_budget<cn::keep<9, cn::nodes<1, 2, 3, 4, 5, 6, 7, 8, 9>>, cn::keep<1, cn::nodes<10>>>> {};

@@ -1,4 +1,4 @@
-// error: crispnas::op_set: this operation's name cannot be written into a genotype\..*at most 31
+// error: crispnas::op_set: this operation's name cannot be written into a genotype\..*1 to 31
 #include <crispnas/spec.hpp>
 namespace cn = crispnas;
 

@@ -1,13 +1,17 @@
 // The published derived networks against ours: DARTS's for CIFAR and ImageNet, AutoDL's for NAS-Bench-201. Weights follow from names
-// and places by a formula (make_fixtures.py, by_formula), so that a wrong or a missing name changes the result.
+// and places by a formula (make_fixtures.py, by_formula); the names of parameters and statistics are compared, too.
 #include <crispnas/derived/derived_network.hpp>
 #include <crispnas/genotype/known.hpp>
 #include <crispnas/genotype/text.hpp>
 #include <crispnas/io/safetensors.hpp>
+#include <crispnas/io/state.hpp>
+#include <crispnas/supernet/published_state.hpp>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 
+#include "files.hpp"
 #include "support.hpp"
 
 namespace cn = crispnas;
@@ -39,9 +43,14 @@ void by_formula(cn::any_derived_network& net) {
   }
 }
 
-void check(const std::string& name, const cn::genotype& cell, cn::derived_options options, std::int64_t size) {
+void check(const std::string& name, const cn::genotype& cell, cn::derived_options options,
+           std::int64_t size) {
   std::map<std::string, at::Tensor> expected;
   const auto file = std::filesystem::path(CRISPNAS_PARITY_FIXTURES) / "derived.expected.safetensors";
+  std::string names;
+  for (const auto& [key, text] : cn::safetensors_file(file).metadata()) {
+    if (key == name) names = text;
+  }
   for (const auto& [key, value] : cn::read_safetensors(file)) {
     if (key.starts_with(name + ".")) expected[key.substr(name.size() + 1)] = value;
   }
@@ -52,6 +61,20 @@ void check(const std::string& name, const cn::genotype& cell, cn::derived_option
     options.dtype = dtype;
     cn::any_derived_network net(cell, options);
     by_formula(net);
+    std::set<std::string> ours;
+    for (const auto& [key, value] : cn::published_state(net)) ours.insert(key);
+    std::string listed;
+    for (const auto& key : ours) listed += (listed.empty() ? "" : "\n") + key;
+    CHECK(listed == names);
+    // A file under these names brings another network to the same values.
+    const tests::temporary_folder folder;
+    const auto saved = folder.path() / "network.safetensors";
+    cn::save_state(cn::published_state(net), saved);
+    options.seed += 1;
+    cn::any_derived_network copy(cell, options);
+    cn::load_state(cn::published_state(copy), saved);
+    for (const auto& p : net.named_parameters())
+      CHECK(at::equal(p.value(), copy.named_parameters()[p.key()]));
     const auto close = [&](const at::Tensor& ours, const std::string& key) {
       const at::Tensor& theirs = expected.at(key);
       CAPTURE(name);
@@ -76,7 +99,8 @@ void check(const std::string& name, const cn::genotype& cell, cn::derived_option
     for (const auto& p : net.named_parameters()) sorted[p.key()] = p.value();
     std::vector<at::Tensor> projected;  // one number per parameter, in the order of the names
     for (const auto& [key, p] : sorted) {
-      projected.push_back((p.grad() * at::arange(1, p.numel() + 1).view(p.sizes()).to(at::kDouble).sin()).sum());
+      projected.push_back(
+          (p.grad() * at::arange(1, p.numel() + 1).view(p.sizes()).to(at::kDouble).sin()).sum());
     }
     close(at::stack(projected), "gradients");
   }
@@ -92,10 +116,17 @@ TEST_CASE("CIFAR: logits, auxiliary logits, every gradient") {
 
 TEST_CASE("ImageNet: logits, auxiliary logits, every gradient") {
   check("imagenet.DARTS_V2", cn::known::darts_v2,
-        {.skeleton = cn::derived_skeleton::imagenet, .channels = 4, .cells = 4, .classes = 5, .auxiliary = true}, 224);
+        {.skeleton = cn::derived_skeleton::imagenet,
+         .channels = 4,
+         .cells = 4,
+         .classes = 5,
+         .auxiliary = true},
+        224);
 }
 
 TEST_CASE("NAS-Bench-201: logits, every gradient") {
-  const auto cell = cn::parse_genotype("|nor_conv_3x3~0|+|avg_pool_3x3~0|nor_conv_1x1~1|+|skip_connect~0|none~1|nor_conv_3x3~2|");
-  check("nas_bench_201", cell, {.skeleton = cn::derived_skeleton::nas_bench_201, .channels = 4, .cells = 1, .classes = 5}, 16);
+  const auto cell = cn::parse_genotype(
+      "|nor_conv_3x3~0|+|avg_pool_3x3~0|nor_conv_1x1~1|+|skip_connect~0|none~1|nor_conv_3x3~2|");
+  check("nas_bench_201", cell,
+        {.skeleton = cn::derived_skeleton::nas_bench_201, .channels = 4, .cells = 1, .classes = 5}, 16);
 }

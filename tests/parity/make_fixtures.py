@@ -26,11 +26,11 @@ STEPS, BATCHES = 10, 6
 CHANNELS, CELLS, CLASSES, BATCH, SIZE = 4, 3, 5, 4, 16
 
 
-def save(path, tensors):
+def save(path, tensors, texts=None):
     """A .safetensors file, written by hand: largest elements first, so that all are aligned."""
     tensors = {k: v.detach().contiguous() for k, v in tensors.items()}
     names = sorted(tensors, key=lambda k: (-tensors[k].element_size(), k))
-    header, data, at = {}, [], 0
+    header, data, at = ({"__metadata__": texts} if texts else {}), [], 0
     for name in names:
         blob = tensors[name].numpy().tobytes()
         header[name] = dict(dtype=DTYPES[tensors[name].dtype], shape=list(tensors[name].shape), data_offsets=[at, at + len(blob)])
@@ -310,11 +310,12 @@ def by_formula(net):
                 value.copy_(0.1 * wave + (1.0 if name.endswith("weight") else 0.0))
 
 
-def derived(name, make, size, batch=2):
+def derived(texts, name, make, size, batch=2):
     """A derived network in double: logits in training and evaluation, of the auxiliary head, and a gradient."""
     torch.set_default_dtype(torch.float64)
     net = make()
     by_formula(net)
+    texts[name] = "\n".join(sorted(k for k in net.state_dict() if not k.endswith("num_batches_tracked")))
     net.drop_path_prob = 0.0
     x = torch.sin(0.731 * torch.arange(batch * 3 * size * size, dtype=torch.float64)).reshape(batch, 3, size, size)
     net.eval()
@@ -336,14 +337,14 @@ def derived(name, make, size, batch=2):
 
 
 def derived_networks(args):
-    result = {}
+    result, texts = {}, {}
     if args.darts:
         model, genotypes = load(args.darts.resolve(), "model", "genotypes")
         # Four cells: the auxiliary head changes its input in place, which a cell behind it does not notice.
         for name in ("DARTS_V2", "NASNet"):
             make = lambda: model.NetworkCIFAR(4, CLASSES, 4, True, getattr(genotypes, name))
-            result |= derived(f"cifar.{name}", make, 32)
-        result |= derived("imagenet.DARTS_V2", lambda: model.NetworkImageNet(4, CLASSES, 4, True, genotypes.DARTS_V2), 224)
+            result |= derived(texts, f"cifar.{name}", make, 32)
+        result |= derived(texts, "imagenet.DARTS_V2", lambda: model.NetworkImageNet(4, CLASSES, 4, True, genotypes.DARTS_V2), 224)
     if args.autodl:
         autodl(args.autodl.resolve())
         infers = types.ModuleType("xautodl.models.cell_infers")
@@ -356,9 +357,9 @@ def derived_networks(args):
             def __len__(self):
                 return list.__len__(self) + 1
 
-        result |= derived("nas_bench_201", lambda: tiny(4, 1, nodes(cell), CLASSES), 16)
+        result |= derived(texts, "nas_bench_201", lambda: tiny(4, 1, nodes(cell), CLASSES), 16)
     if result:
-        save(args.out / "derived.expected.safetensors", result)
+        save(args.out / "derived.expected.safetensors", result, texts)
 
 
 def main():

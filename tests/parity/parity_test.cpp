@@ -103,7 +103,8 @@ template <class Published, class Body>
 void everywhere(Body&& body) {
   for (auto dtype : {at::kDouble, at::kFloat}) {
     for (auto path : {cn::compute_path::stock, cn::compute_path::fused}) {
-      if (path == cn::compute_path::fused && !cn::has_fused_form(cn::table_v<typename Published::spec>)) continue;
+      if (path == cn::compute_path::fused && !cn::has_fused_form(cn::table_v<typename Published::spec>))
+        continue;
       CAPTURE(at::toString(dtype));
       CAPTURE(int(path));
       body(dtype, path);
@@ -246,9 +247,21 @@ TEST_CASE("FairDARTS: sigmoid op weights and its separation loss, through given 
     const at::Tensor loss = at::cross_entropy_loss(logits, batch.labels) - 10.0 * distance;
     CHECK(relative(logits, theirs.in(dtype, "logits")) < tolerance);
     CHECK(relative(loss, theirs.in(dtype, "loss")) < tolerance);
-    const auto gradients = cn::detail::own_gradients(loss, net.arch().alphas());
-    for (const auto& [name, ours] : published(net, gradients))
+    const std::size_t alphas = net.arch().alphas().size();
+    std::vector<at::Tensor> all = net.arch().alphas();
+    const auto weights = state_of(net, part::weight);
+    for (const auto& [name, values] : weights) all.push_back(values);
+    const auto gradients = cn::detail::own_gradients(loss, all);
+    for (const auto& [name, ours] :
+         published(net, {gradients.begin(), gradients.begin() + std::ptrdiff_t(alphas)}))
       CHECK(relative(ours, theirs.in(dtype, "grad." + name)) < tolerance);
+    std::map<std::string, at::Tensor> of_weights;
+    auto next = gradients.begin() + std::ptrdiff_t(alphas);
+    for (const auto& [name, values] : weights) of_weights.emplace(name, *next++);
+    CHECK(relative(joined(of_weights), theirs["grad.weights"]) < tolerance);
+    net.eval();
+    at::NoGradGuard no_grad;
+    CHECK(relative(net.forward(batch.images, given), theirs.in(dtype, "logits.eval")) < tolerance);
   });
 }
 

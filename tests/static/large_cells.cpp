@@ -8,8 +8,10 @@ struct wide : cn::spec<cn::dense_cell<2, 9, cn::darts_ops>> {};
 static_assert(cn::edges_v<wide> == 54 && cn::kept_edges_v<wide> == 54 && cn::present_edges_v<wide> == 54,
               "dense_cell<2, 9>: all edges are kept by default");
 
-struct mostly_joint : cn::spec<cn::dense_cell<2, 9, cn::darts_ops>,
-                               cn::edge_budget<cn::keep<3, cn::nodes<2, 3, 4, 5, 6, 7, 8, 9>>, cn::keep<1, cn::nodes<10>>>> {};
+struct mostly_joint
+    : cn::spec<cn::dense_cell<2, 9, cn::darts_ops>,
+               cn::edge_budget<cn::keep<3, cn::nodes<2, 3, 4, 5, 6, 7, 8, 9>>, cn::keep<1, cn::nodes<10>>>> {
+};
 static_assert(cn::kept_edges_v<mostly_joint> == 4, "eight nodes share three edges");
 
 /// Sixteen nodes, each of which reads the two states before it.

@@ -39,6 +39,9 @@ TEST_CASE("parameters are as published and as counted at compile time") {
   };
   cifar(cn::known::darts_v1, 3169414);
   cifar(cn::known::darts_v2, 3349342);
+  const cn::derived_options odd{.channels = 37, .cells = 5};
+  CHECK(cn::any_derived_network(cn::known::darts_v2, odd).weight_count() ==
+        cn::count_cifar_network(cn::known::darts_v2, {.channels = 37, .cells = 5}).parameters());
   cifar(cn::known::nasnet, 3830950);       // five nodes, three of them put out by the reduction cell
   cifar(cn::known::fairdarts_a, 2360782);  // a node that nothing enters
   const auto imagenet = [](const cn::genotype& g, std::int64_t published) {
@@ -48,19 +51,24 @@ TEST_CASE("parameters are as published and as counted at compile time") {
   };
   imagenet(cn::known::darts_v2, 4718752);
   imagenet(cn::known::pc_darts_image, 5342464);
-  CHECK(cn::any_derived_network(cn::nas_bench_201_genotype(0), cn::presets::nas_bench_201_network()).weight_count() == 129306);
-  const auto best = cn::parse_genotype("|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|");
+  CHECK(cn::any_derived_network(cn::nas_bench_201_genotype(0), cn::presets::nas_bench_201_network())
+            .weight_count() == 129306);
+  const auto best = cn::parse_genotype(
+      "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|");
   CHECK(cn::any_derived_network(best, cn::presets::nas_bench_201_network()).weight_count() == 1288506);
   // The published numbers of the auxiliary heads (4 nodes put out).
-  CHECK(auxiliary_count(cn::any_derived_network(cn::known::darts_v2, cn::presets::cifar_network())) == 476426);
-  CHECK(auxiliary_count(cn::any_derived_network(cn::known::darts_v2, cn::presets::imagenet_network())) == 1260776);
+  CHECK(auxiliary_count(cn::any_derived_network(cn::known::darts_v2, cn::presets::cifar_network())) ==
+        476426);
+  CHECK(auxiliary_count(cn::any_derived_network(cn::known::darts_v2, cn::presets::imagenet_network())) ==
+        1260776);
 }
 
 TEST_CASE("a small network against a second implementation") {
   constexpr auto g = cn::parse_genotype(
       "Genotype(normal=[0->2 skip_connect, 1->2 max_pool_3x3, 2->3 dil_conv_3x3], normal_concat=[2, 3], "
       "reduce=[0->2 skip_connect, 1->3 avg_pool_3x3, 2->3 skip_connect], reduce_concat=[3])");
-  cn::derived_network<g> net({.channels = 4, .cells = 2, .classes = 5, .dtype = at::kDouble});  // reductions at 0 and 1
+  cn::derived_network<g> net(
+      {.channels = 4, .cells = 2, .classes = 5, .dtype = at::kDouble});  // reductions at 0 and 1
   net.eval();
   const auto get = [&](const std::string& name) { return parameter(net, name); };
   const auto norm = [&](const at::Tensor& x, const std::string& name) {
@@ -71,7 +79,8 @@ TEST_CASE("a small network against a second implementation") {
   const auto reduce = [&](const at::Tensor& x, const std::string& name) {
     const at::Tensor r = at::relu(x);
     return norm(at::cat({at::conv2d(r, get(name + ".conv_1.weight"), {}, {2, 2}),
-                         at::conv2d(r.slice(2, 1).slice(3, 1), get(name + ".conv_2.weight"), {}, {2, 2})}, 1),
+                         at::conv2d(r.slice(2, 1).slice(3, 1), get(name + ".conv_2.weight"), {}, {2, 2})},
+                        1),
                 name + ".bn");
   };
   const auto point = [&](const at::Tensor& x, const std::string& name) {
@@ -93,7 +102,8 @@ TEST_CASE("a small network against a second implementation") {
 }
 
 TEST_CASE("the auxiliary head speaks in training alone, and a batch is learned") {
-  cn::any_derived_network net(cn::known::darts_v2, {.channels = 4, .cells = 3, .classes = 10, .auxiliary = true});
+  cn::any_derived_network net(cn::known::darts_v2,
+                              {.channels = 4, .cells = 3, .classes = 10, .auxiliary = true});
   const auto x = images(8, 32).to(at::kFloat);
   const auto y = at::arange(8);
   net.eval();
@@ -125,7 +135,8 @@ TEST_CASE("dropped paths: how many, scaled, the same for a seed, never what only
   CHECK(at::equal(y.select(1, 0), y.select(1, 1)));  // whole images
   const double kept = (y != 0).to(at::kDouble).mean().item<double>();
   CHECK(kept == doctest::Approx(0.75).epsilon(0.03));
-  CHECK(test::difference(at::masked_select(y, y != 0), at::full({(y != 0).sum().item<std::int64_t>()}, 1 / 0.75, at::kDouble)) < 1e-12);
+  CHECK(test::difference(at::masked_select(y, y != 0),
+                         at::full({(y != 0).sum().item<std::int64_t>()}, 1 / 0.75, at::kDouble)) < 1e-12);
   cn::path_dropper again(5);
   again.probability(0.2, 5, 10);
   CHECK(again.probability() == doctest::Approx(0.1));
@@ -133,9 +144,11 @@ TEST_CASE("dropped paths: how many, scaled, the same for a seed, never what only
   CHECK(at::equal(again(x), y));
   CHECK_THROWS_WITH_AS(drop.probability(1.0), doctest::Contains("from 0 up to, not including, 1"), cn::error);
 
-  constexpr auto skips = cn::parse_genotype("Genotype(normal=[0->2 skip_connect, 1->2 skip_connect], normal_concat=[2])");
+  constexpr auto skips =
+      cn::parse_genotype("Genotype(normal=[0->2 skip_connect, 1->2 skip_connect], normal_concat=[2])");
   cn::any_derived_network passes(skips, {.channels = 4, .cells = 1, .dtype = at::kDouble});
-  constexpr auto pools = cn::parse_genotype("Genotype(normal=[0->2 max_pool_3x3, 1->2 max_pool_3x3], normal_concat=[2])");
+  constexpr auto pools =
+      cn::parse_genotype("Genotype(normal=[0->2 max_pool_3x3, 1->2 max_pool_3x3], normal_concat=[2])");
   cn::any_derived_network drops(pools, {.channels = 4, .cells = 5, .dtype = at::kDouble});
   for (auto* net : {&passes, &drops}) {
     net->train();
@@ -143,10 +156,12 @@ TEST_CASE("dropped paths: how many, scaled, the same for a seed, never what only
   }
   const auto z = images(4, 16);
   // A single cell reduces, so its skips are factorized reductions, which can be dropped; five cells hold plain ones too.
-  const auto random = [&](cn::any_derived_network& net) { return !at::equal(net.forward(z).logits, net.forward(z).logits); };
+  const auto random = [&](cn::any_derived_network& net) {
+    return !at::equal(net.forward(z).logits, net.forward(z).logits);
+  };
   CHECK(random(drops));
-  cn::derived_cell plain({at::detail::createCPUGenerator(1), at::kCPU, at::kDouble}, skips.normal, cn::named_ops<>(),
-                         {4, {3, 3}, false, false});
+  cn::derived_cell plain({at::detail::createCPUGenerator(1), at::kCPU, at::kDouble}, skips.normal,
+                         cn::named_ops<>(), {4, {3, 3}, false, false});
   cn::path_dropper half(9);
   half.probability(0.5);
   const at::Tensor both[2] = {z, z};
@@ -158,15 +173,23 @@ TEST_CASE("what cannot be built says why") {
   const auto says = [](const cn::genotype& g, const cn::derived_options& o, const char* words) {
     CHECK_THROWS_WITH_AS(cn::any_derived_network(g, o), doctest::Contains(words), cn::error);
   };
-  says(cn::parse_genotype("Genotype(normal=[0->2 mine], normal_concat=[2])"), {}, "there is no op 'mine'. There are none, max_pool_3x3");
-  says(cn::parse_genotype("Genotype(normal=[2->3 skip_connect], normal_concat=[3])"), {}, "2 -> 3 starts at a node that nothing enters");
-  says(cn::known::darts_v2, {.channels = 5}, "channels = 5 is odd");
+  says(cn::parse_genotype("Genotype(normal=[0->2 mine], normal_concat=[2])"), {},
+       "there is no op 'mine'. There are none, max_pool_3x3");
+  says(cn::parse_genotype("Genotype(normal=[2->3 skip_connect], normal_concat=[3])"), {},
+       "2 -> 3 starts at a node that nothing enters");
+  says(cn::known::darts_v2, {.skeleton = cn::derived_skeleton::imagenet, .channels = 5},
+       "channels = 5 is odd");
+  says(cn::known::darts_v2, {.cells = 1, .auxiliary = true}, "two cells or more");
   says(cn::known::darts_v2, {.cells = 0}, "cells = 0");
   says(cn::known::darts_v2, cn::presets::nas_bench_201_network(), "one cell type of one input");
   says(cn::known::darts_v2, {.device = at::Device(at::kCUDA, 99)}, "is not available here");
   cn::any_derived_network net(cn::known::darts_v2, {.channels = 4, .cells = 3, .auxiliary = true});
-  CHECK_THROWS_WITH_AS(net.forward(at::zeros({2, 3, 30, 30})), doctest::Contains("multiples of 4"), cn::error);
-  CHECK_THROWS_WITH_AS(net.forward(at::zeros({2, 3, 16, 16})), doctest::Contains("needs images of 32 x 32"), cn::error);
-  CHECK_THROWS_WITH_AS(net.forward(at::zeros({2, 1, 32, 32})), doctest::Contains("[batch, 3, height, width]"), cn::error);
-  static_assert(!cn::detail::knows_all_ops<cn::darts_ops>(cn::known::nasnet), "sep_conv_7x7 is not in the DARTS set");
+  CHECK_THROWS_WITH_AS(net.forward(at::zeros({2, 3, 30, 30})), doctest::Contains("multiples of 4"),
+                       cn::error);
+  CHECK_THROWS_WITH_AS(net.forward(at::zeros({2, 3, 16, 16})), doctest::Contains("needs images of 32 x 32"),
+                       cn::error);
+  CHECK_THROWS_WITH_AS(net.forward(at::zeros({2, 1, 32, 32})), doctest::Contains("[batch, 3, height, width]"),
+                       cn::error);
+  static_assert(!cn::detail::knows_all_ops<cn::darts_ops>(cn::known::nasnet),
+                "sep_conv_7x7 is not in the DARTS set");
 }

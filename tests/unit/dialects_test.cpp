@@ -495,3 +495,27 @@ TEST_CASE("100,000 mangled texts: an error, or a genotype that is read back from
   CHECK(slowest < 1.0);
   MESSAGE(read << " read, " << refused << " refused, the slowest took " << slowest << " s");
 }
+
+TEST_CASE("Python's comments between genes are read over") {
+  const auto commented = cn::parse_genotype(
+      "Genotype(normal=[('a', 0), ('b', 1),  # node 2\n ('c', 0), # ] )\n ('d', 2)], normal_concat=[2, 3]) # "
+      "the end");
+  CHECK(commented == cn::parse_genotype(
+                         "Genotype(normal=[('a', 0), ('b', 1), ('c', 0), ('d', 2)], normal_concat=[2, 3])"));
+}
+
+TEST_CASE("one wrong source in a list of all edges is no cell of seven nodes") {
+  std::string cell;
+  for (int to = 2; to < 6; ++to) {
+    for (int from = 0; from < to; ++from)
+      cell += std::string(cell.empty() ? "" : ", ") + "('none', " + std::to_string(from) + ")";
+  }
+  const std::string good = "Genotype(normal=[" + cell + "], normal_concat=range(2, 6), reduce=[" + cell +
+                           "], reduce_concat=range(2, 6))";
+  CHECK(cn::read_genotype(good).written_in == cn::dialect::snas);
+  std::string bad = good;
+  bad.replace(bad.rfind("('none', 4)"), 11, "('none', 3)");
+  const auto reading = cn::read_genotype(bad);
+  CHECK(!reading.ok);
+  CHECK(std::string(reading.fault.expected).find("all edges") != std::string::npos);
+}

@@ -185,23 +185,27 @@ TEST_CASE("ties go to the lower index, feasibility changes the naive choice at 3
 TEST_CASE("in residual stages none is an op that can win") {
   cn::supernet<cn::spec<cn::nas_bench_201_cell>> net({.channels = 4, .cells = 1, .dtype = at::kDouble});
   std::vector<double> alpha(6 * 5, 0.0);
-  for (std::size_t e = 0; e < 6; ++e) alpha[e * 5 + (e == 2 ? 0 : 3)] = 9.0;  // none on edge 2, nor_conv_3x3 elsewhere
+  for (std::size_t e = 0; e < 6; ++e)
+    alpha[e * 5 + (e == 2 ? 0 : 3)] = 9.0;  // none on edge 2, nor_conv_3x3 elsewhere
   test::assign(net.arch().alpha(0), alpha);
   const auto found = cn::discretize(net);
-  CHECK(cn::to_text(found) == "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|");
+  CHECK(cn::to_text(found) ==
+        "|nor_conv_3x3~0|+|nor_conv_3x3~0|none~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|");
   // The super-network is all but crisp on that cell, so cutting it changes all but nothing.
   at::NoGradGuard no_grad;
   net.train();
   const auto x = at::randn({4, 3, 8, 8}, at::kDouble);
   const auto soft = net.forward(x, net.arch().fixed_weights());
-  const auto cut = net.forward(x, cn::cut_weights(net.space(), cn::cut_of(net, found), net.arch().fixed_weights()));
+  const auto cut =
+      net.forward(x, cn::cut_weights(net.space(), cn::cut_of(net, found), net.arch().fixed_weights()));
   CHECK(test::difference(soft, cut) < 0.01 * test::largest(soft));
 }
 
 TEST_CASE("a budget of another graph is refused") {
   cn::supernet<k4<cn::edges_3_of_14>> net({.channels = 8, .cells = 1, .dtype = at::kDouble});
   using other = cn::budget_tables<cn::dense_cell<2, 3, cn::darts_ops>, cn::keep_all>;
-  CHECK_THROWS_WITH_AS(cn::cut_network(net, other::normal, other::reduction), doctest::Contains("another cell graph"), cn::error);
+  CHECK_THROWS_WITH_AS(cn::cut_network(net, other::normal, other::reduction),
+                       doctest::Contains("another cell graph"), cn::error);
 }
 
 TEST_CASE("strongest ops: never none in the DARTS space, ties to the lower index, two where two are kept") {

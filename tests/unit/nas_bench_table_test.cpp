@@ -1,11 +1,12 @@
 // The table of NAS-Bench-201: what it refuses, ranks, and the numbers of the real one; rank correlation.
+#include "support/nas_bench_table.hpp"
+
 #include <cmath>
 #include <cstdlib>
 #include <string>
 
 #include "doctest.hpp"
 #include "files.hpp"
-#include "support/nas_bench_table.hpp"
 #include "support/statistics.hpp"
 
 namespace cn = crispnas;
@@ -15,13 +16,15 @@ using tests::temporary_folder;
 namespace {
 
 const std::string header =
-    "CIFAR10TestAccuracy200Epochs,CIFAR100TestAccuracy200Epochs,ImageNetTestAccuracy200Epochs,ArchitectureString,UniqueString\n";
+    "CIFAR10TestAccuracy200Epochs,CIFAR100TestAccuracy200Epochs,ImageNetTestAccuracy200Epochs,"
+    "ArchitectureString,UniqueString\n";
 
 /// Every cell once; its accuracies follow from its number.
 std::string rows(int count = cn::nas_bench_201_cells) {
   std::string text;
   for (int i = 0; i < count; ++i) {
-    text += std::to_string(i / 200.0) + "," + std::to_string(90 - i / 200.0) + ",50," + cn::to_text(cn::nas_bench_201_genotype(i)) + ",x\n";
+    text += std::to_string(i / 200.0) + "," + std::to_string(90 - i / 200.0) + ",50," +
+            cn::to_text(cn::nas_bench_201_genotype(i)) + ",x\n";
   }
   return text;
 }
@@ -46,9 +49,16 @@ TEST_CASE("what is no table is refused with its line") {
     const auto file = folder.write("t.csv", text);
     return message_of([&] { support::nas_bench_table table(file); });
   };
-  const auto contains = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
-  CHECK(contains(message_of([&] { support::nas_bench_table table(folder.path() / "none.csv"); }), "none.csv' cannot be read"));
+  const auto contains = [](const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+  };
+  CHECK(contains(message_of([&] { support::nas_bench_table table(folder.path() / "none.csv"); }),
+                 "none.csv' cannot be read"));
   CHECK(contains(message_of([&] { support::nas_bench_table table(folder.path()); }), "cannot be read"));
+  CHECK(contains(message_of([&] { support::nas_bench_table table("/dev/zero"); }), "cannot be read"));
+  std::filesystem::resize_file(folder.write("huge.csv", header), (std::uintmax_t{1} << 26) + 1);  // sparse
+  CHECK(contains(message_of([&] { support::nas_bench_table table(folder.path() / "huge.csv"); }),
+                 "larger than 64 MiB"));
   CHECK(contains(says("a,b,c\n"), "line 1: the columns should be"));
   CHECK(contains(says(header + "93.1,x,3,|none~0|\n"), "line 2: 'x' is no accuracy"));
   CHECK(contains(says(header + "93.1,101,3,|none~0|\n"), "'101' is no accuracy"));
@@ -62,13 +72,16 @@ TEST_CASE("what is no table is refused with its line") {
 TEST_CASE("the real table") {
   const char* root = std::getenv("CRISPNAS_TEST_DATA");
   if (root == nullptr || *root == '\0') {
-    MESSAGE("NOT TESTED: set CRISPNAS_TEST_DATA to a folder with nasbench-201/nats_bench.csv to test on the real table.");
+    MESSAGE(
+        "NOT TESTED: set CRISPNAS_TEST_DATA to a folder with nasbench-201/nats_bench.csv to test on the real "
+        "table.");
     return;
   }
   const support::nas_bench_table table(std::filesystem::path(root) / "nasbench-201" / "nats_bench.csv");
   CHECK(table.mean() == doctest::Approx(87.06).epsilon(1e-4));
   // What first-order DARTS is known to end with.
-  const auto skips = cn::parse_genotype("|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|");
+  const auto skips = cn::parse_genotype(
+      "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|skip_connect~0|skip_connect~1|skip_connect~2|");
   CHECK(table.at(skips)[0] == doctest::Approx(54.30).epsilon(1e-4));
   int at_least_94 = 0;
   for (const auto& e : table.entries()) at_least_94 += e[0] >= 94.0;

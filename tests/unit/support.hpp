@@ -50,7 +50,9 @@ inline std::string message_of(const std::function<void()>& f) {
   return "no error";
 }
 
-inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+inline bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 /// Largest absolute difference; infinite where shapes differ or something is NaN.
 inline double difference(const at::Tensor& a, const at::Tensor& b) {

@@ -198,12 +198,15 @@ inline dataset_halves labelled_images::halves() const {
   }
   // One class can lie across the middle of a sorted set.
   if (present >= 4 && shared <= 1) {
-    throw error(c10::str("data set: of ", present, " classes ", shared, " are in both halves of the images, so the set is sorted by ",
-                         "class. Mix it first, with one order for images and labels (index_select of at::randperm)."));
+    throw error(c10::str(
+        "data set: of ", present, " classes ", shared,
+        " are in both halves of the images, so the set is sorted by ",
+        "class. Mix it first, with one order for images and labels (index_select of at::randperm)."));
   }
   return parts;
 }
 
-static_assert(dataset<labelled_images>, "crispnas::labelled_images: it must meet the contract of a data set above.");
+static_assert(dataset<labelled_images>,
+              "crispnas::labelled_images: it must meet the contract of a data set above.");
 
 }  // namespace crispnas

@@ -1,9 +1,8 @@
 // The classifier in the middle of a derived network, which helps the first cells to train (weight 0.4 in DARTS's recipe).
 #pragma once
 
-#include <memory>
-
 #include <crispnas/nn/layers.hpp>
+#include <memory>
 
 namespace crispnas {
 
@@ -24,13 +23,17 @@ class auxiliary_head final : public nn::layer {
     classifier_ = register_module("classifier", std::make_shared<nn::linear>(init, 768, classes));
   }
   /// x: [batch, channels, 8, 8] or [.., 7, 7] -> logits [batch, classes].
-  at::Tensor forward(const at::Tensor& x) override { return classifier_->forward(features_->forward(x).flatten(1)); }
+  at::Tensor forward(const at::Tensor& x) override {
+    return classifier_->forward(features_->forward(x).flatten(1));
+  }
 
  private:
   class average_5x5 final : public nn::layer {
    public:
     explicit average_5x5(int stride) : stride_(stride) {}
-    at::Tensor forward(const at::Tensor& x) override { return at::avg_pool2d(x, {5, 5}, {stride_, stride_}, {0, 0}, false, false); }
+    at::Tensor forward(const at::Tensor& x) override {
+      return at::avg_pool2d(x, {5, 5}, {stride_, stride_}, {0, 0}, false, false);
+    }
 
    private:
     int stride_;

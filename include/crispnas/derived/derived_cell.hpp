@@ -1,44 +1,48 @@
 // One cell of a derived network: the kept ops of a genotype, each at weight 1.
 #pragma once
 
+#include <torch/nn/module.h>
+
 #include <bit>
+#include <crispnas/derived/drop_path.hpp>
+#include <crispnas/derived/op_table.hpp>
+#include <crispnas/genotype/genotype.hpp>
+#include <crispnas/nn/op.hpp>
 #include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <torch/nn/module.h>
-
-#include <crispnas/derived/drop_path.hpp>
-#include <crispnas/derived/op_table.hpp>
-#include <crispnas/genotype/genotype.hpp>
-#include <crispnas/nn/op.hpp>
-
 namespace crispnas {
 
 /// Where a derived cell stands in the network.
 struct derived_place {
-  int channels = 0;                 ///< C of each node
-  std::vector<int> input_channels;  ///< of the cells that it reads, oldest first; empty: inputs come as they are
-  bool reduces = false;             ///< what reads an input has stride 2
-  bool reads_reduced = false;       ///< the older input is twice as large as the newer one
+  int channels = 0;  ///< C of each node
+  std::vector<int>
+      input_channels;          ///< of the cells that it reads, oldest first; empty: inputs come as they are
+  bool reduces = false;        ///< what reads an input has stride 2
+  bool reads_reduced = false;  ///< the older input is twice as large as the newer one
 };
 
 class derived_cell final : public torch::nn::Module {
  public:
-  derived_cell(const nn::init_context& init, const cell_genotype& cell, std::span<const named_op> ops, const derived_place& place)
+  derived_cell(const nn::init_context& init, const cell_genotype& cell, std::span<const named_op> ops,
+               const derived_place& place)
       : cell_(cell) {
     check(cell);
     const auto inputs = place.input_channels.size();
     for (std::size_t i = 0; i < inputs; ++i) {
-      const auto name = "preprocess" + std::to_string(i + 2 - inputs);  // the only input of a cell is the newer one
+      const auto name =
+          "preprocess" + std::to_string(i + 2 - inputs);  // the only input of a cell is the newer one
       if (inputs == 2 && i == 0 && place.reads_reduced) {
-        preprocess_.push_back(
-            register_module(name, std::make_shared<nn::factorized_reduce>(init, place.input_channels[i], place.channels, true)));
+        preprocess_.push_back(register_module(
+            name,
+            std::make_shared<nn::factorized_reduce>(init, place.input_channels[i], place.channels, true)));
       } else {
         preprocess_.push_back(register_module(
-            name, std::make_shared<nn::relu_conv_bn>(init, nn::conv_shape{place.input_channels[i], place.channels, 1}, true)));
+            name, std::make_shared<nn::relu_conv_bn>(
+                      init, nn::conv_shape{place.input_channels[i], place.channels, 1}, true)));
       }
     }
     // Published networks name the ops of stacked cells `_ops` (DARTS), those of residual stages `layers` (NAS-Bench-201).
@@ -83,12 +87,14 @@ class derived_cell final : public torch::nn::Module {
     if (cell.concat == 0) fail("a cell of this genotype has no output. Name the nodes that it puts out.");
     for (const gene& g : cell) {
       if (!cell.alive(g.from)) {
-        fail("the edge " + std::to_string(g.from) + " -> " + std::to_string(g.to) + " starts at a node that nothing enters.");
+        fail("the edge " + std::to_string(g.from) + " -> " + std::to_string(g.to) +
+             " starts at a node that nothing enters.");
       }
     }
     for (int s = cell.inputs; s < cell.states(); ++s) {
       if (((cell.concat >> s) & 1U) && !cell.alive(s)) {
-        fail("state " + std::to_string(s) + " is put out, but nothing enters it. Leave it out of the concat.");
+        fail("state " + std::to_string(s) +
+             " is put out, but nothing enters it. Leave it out of the concat.");
       }
     }
   }

@@ -2,14 +2,6 @@
 // published names.
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <span>
-#include <string>
-#include <tuple>
-#include <utility>
-#include <vector>
-
 #include <ATen/CPUGeneratorImpl.h>
 #include <torch/nn/module.h>
 
@@ -17,6 +9,13 @@
 #include <crispnas/derived/derived_cell.hpp>
 #include <crispnas/error.hpp>
 #include <crispnas/supernet/residual_block.hpp>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 namespace crispnas {
 
@@ -29,8 +28,8 @@ enum class derived_skeleton : std::uint8_t {
 
 struct derived_options {
   derived_skeleton skeleton = derived_skeleton::cifar;
-  int channels = 36;       ///< C of the first cells
-  int cells = 20;          ///< nas_bench_201: of each stage
+  int channels = 36;  ///< C of the first cells
+  int cells = 20;     ///< nas_bench_201: of each stage
   int classes = 10;
   int image_channels = 3;
   bool auxiliary = false;  ///< a second classifier after the cell at 2L/3, used in training
@@ -43,7 +42,11 @@ namespace presets {
 /// The networks that are trained after a search: C = 36, 20 cells (CIFAR); C = 48, 14 cells (ImageNet); C = 16, 5 cells a stage.
 inline derived_options cifar_network(int classes = 10) { return {.classes = classes, .auxiliary = true}; }
 inline derived_options imagenet_network(int classes = 1000) {
-  return {.skeleton = derived_skeleton::imagenet, .channels = 48, .cells = 14, .classes = classes, .auxiliary = true};
+  return {.skeleton = derived_skeleton::imagenet,
+          .channels = 48,
+          .cells = 14,
+          .classes = classes,
+          .auxiliary = true};
 }
 inline derived_options nas_bench_201_network(int classes = 10) {
   return {.skeleton = derived_skeleton::nas_bench_201, .channels = 16, .cells = 5, .classes = classes};
@@ -60,7 +63,8 @@ struct derived_output {
 class any_derived_network : public torch::nn::Module {
  public:
   /// Throws crispnas::error where the genotype does not fit the skeleton, names an op that `ops` lacks, or an option is out of range.
-  explicit any_derived_network(const genotype& found, const derived_options& options = {}, std::span<const named_op> ops = named_ops<>())
+  explicit any_derived_network(const genotype& found, const derived_options& options = {},
+                               std::span<const named_op> ops = named_ops<>())
       : genotype_(found), options_(options), init_(checked_init(found, options)), drop_(options.seed + 1) {
     if (options.skeleton == derived_skeleton::nas_bench_201) {
       build_residual(ops);
@@ -78,11 +82,13 @@ class any_derived_network : public torch::nn::Module {
     for (std::size_t i = 0; i < cells_.size(); ++i) {
       const at::Tensor both[2] = {older, newer};
       const std::span<const at::Tensor> inputs(both, 2);
-      at::Tensor next = blocks_[i] ? blocks_[i]->forward(newer)
-                                   : cells_[i]->forward(genotype_.normal.inputs == 1 ? inputs.subspan(1) : inputs, drop_);
+      at::Tensor next =
+          blocks_[i] ? blocks_[i]->forward(newer)
+                     : cells_[i]->forward(genotype_.normal.inputs == 1 ? inputs.subspan(1) : inputs, drop_);
       older = std::move(newer);
       newer = std::move(next);
-      if (auxiliary_ && is_training() && static_cast<int>(i) == 2 * options_.cells / 3) out.auxiliary = auxiliary_->forward(newer);
+      if (auxiliary_ && is_training() && static_cast<int>(i) == 2 * options_.cells / 3)
+        out.auxiliary = auxiliary_->forward(newer);
     }
     if (last_) newer = last_->forward(newer);
     out.logits = classifier_->forward(newer.mean({2, 3}));
@@ -107,14 +113,19 @@ class any_derived_network : public torch::nn::Module {
   static nn::init_context checked_init(const genotype& found, const derived_options& o) {
     const auto fail = [](const std::string& what) { throw error("crispnas::derived_network: " + what); };
     const bool residual = o.skeleton == derived_skeleton::nas_bench_201;
-    for (const auto& [name, value, least] : {std::tuple{"channels", o.channels, 1}, std::tuple{"cells", o.cells, 1},
-                                             std::tuple{"classes", o.classes, 2}, std::tuple{"image_channels", o.image_channels, 1}}) {
-      if (value < least) fail(std::string(name) + " = " + std::to_string(value) + "; it is to be " + std::to_string(least) + " or more.");
+    for (const auto& [name, value, least] :
+         {std::tuple{"channels", o.channels, 1}, std::tuple{"cells", o.cells, 1},
+          std::tuple{"classes", o.classes, 2}, std::tuple{"image_channels", o.image_channels, 1}}) {
+      if (value < least)
+        fail(std::string(name) + " = " + std::to_string(value) + "; it is to be " + std::to_string(least) +
+             " or more.");
     }
-    if (!residual && o.channels % 2 != 0) {
-      fail("channels = " + std::to_string(o.channels) + " is odd; factorized reduction halves them. Take " +
-           std::to_string(o.channels + 1) + ".");
+    if (o.skeleton == derived_skeleton::imagenet && o.channels % 2 != 0) {
+      fail("channels = " + std::to_string(o.channels) +
+           " is odd; the stem for ImageNet begins with half of them. Take " + std::to_string(o.channels + 1) +
+           ".");
     }
+    if (o.auxiliary && o.cells < 2) fail("the auxiliary head needs a network of two cells or more.");
     const cell_genotype& n = found.normal;
     if (residual && (n.inputs != 1 || std::popcount(n.concat) != 1 || found.has_reduction)) {
       fail("a NAS-Bench-201 network is made of one cell type of one input that puts out one node.");
@@ -123,7 +134,8 @@ class any_derived_network : public torch::nn::Module {
       fail("the cells of a stacked network read one or two cells, normal and reduction cells the same.");
     }
     if (residual && o.auxiliary) fail("a NAS-Bench-201 network has no auxiliary head.");
-    if (!o.device.is_cpu() && !(o.device.is_cuda() && at::hasCUDA())) fail("device " + o.device.str() + " is not available here.");
+    if (!o.device.is_cpu() && !(o.device.is_cuda() && at::hasCUDA()))
+      fail("device " + o.device.str() + " is not available here.");
     return {at::detail::createCPUGenerator(o.seed), o.device, o.dtype};
   }
 
@@ -137,12 +149,14 @@ class any_derived_network : public torch::nn::Module {
   void check_input(const at::Tensor& x) const {
     const auto fail = [](const std::string& what) { throw error("crispnas::derived_network: " + what); };
     if (x.dim() != 4 || x.size(1) != options_.image_channels) {
-      fail("images of shape [batch, " + std::to_string(options_.image_channels) + ", height, width] are expected.");
+      fail("images of shape [batch, " + std::to_string(options_.image_channels) +
+           ", height, width] are expected.");
     }
     const std::int64_t multiple = std::int64_t{1} << halvings();
     if (x.size(2) % multiple != 0 || x.size(3) % multiple != 0 || x.numel() == 0) {
-      fail("images of " + std::to_string(x.size(2)) + " x " + std::to_string(x.size(3)) + " cannot be halved " +
-           std::to_string(halvings()) + " times. Height and width must be multiples of " + std::to_string(multiple) + ".");
+      fail("images of " + std::to_string(x.size(2)) + " x " + std::to_string(x.size(3)) +
+           " cannot be halved " + std::to_string(halvings()) +
+           " times. Height and width must be multiples of " + std::to_string(multiple) + ".");
     }
     const std::int64_t wanted = options_.skeleton == derived_skeleton::imagenet ? 224 : 32;
     if (auxiliary_ && is_training() && (x.size(2) != wanted || x.size(3) != wanted)) {
@@ -197,10 +211,12 @@ class any_derived_network : public torch::nn::Module {
       previous = derived_cell::outputs(cell) * channels;
       previous_reduces = reduces;
       if (options_.auxiliary && i == 2 * options_.cells / 3) {
-        auxiliary_ = register_module("auxiliary_head", std::make_shared<auxiliary_head>(init_, previous, options_.classes, imagenet));
+        auxiliary_ = register_module(
+            "auxiliary_head", std::make_shared<auxiliary_head>(init_, previous, options_.classes, imagenet));
       }
     }
-    classifier_ = register_module("classifier", std::make_shared<nn::linear>(init_, previous, options_.classes));
+    classifier_ =
+        register_module("classifier", std::make_shared<nn::linear>(init_, previous, options_.classes));
   }
 
   void build_residual(std::span<const named_op> ops) {
@@ -213,13 +229,16 @@ class any_derived_network : public torch::nn::Module {
         channels *= 2;
       }
       for (int i = 0; i < options_.cells; ++i) {
-        add(std::make_shared<derived_cell>(init_, genotype_.normal, ops, derived_place{channels, {}, false, false}), nullptr);
+        add(std::make_shared<derived_cell>(init_, genotype_.normal, ops,
+                                           derived_place{channels, {}, false, false}),
+            nullptr);
       }
     }
     last_ = register_module("lastact", std::make_shared<nn::sequence>());
     last_->add(std::make_shared<nn::batch_norm>(init_, channels, true));
     last_->add(std::make_shared<nn::relu>());
-    classifier_ = register_module("classifier", std::make_shared<nn::linear>(init_, channels, options_.classes));
+    classifier_ =
+        register_module("classifier", std::make_shared<nn::linear>(init_, channels, options_.classes));
   }
 
   genotype genotype_;
@@ -228,7 +247,7 @@ class any_derived_network : public torch::nn::Module {
   path_dropper drop_;
   std::vector<std::shared_ptr<nn::sequence>> stem_;
   std::shared_ptr<torch::nn::Module> list_;
-  std::vector<std::shared_ptr<derived_cell>> cells_;      ///< null where a block stands
+  std::vector<std::shared_ptr<derived_cell>> cells_;     ///< null where a block stands
   std::vector<std::shared_ptr<residual_block>> blocks_;  ///< null where a cell stands
   std::shared_ptr<auxiliary_head> auxiliary_;
   std::shared_ptr<nn::sequence> last_;
@@ -254,13 +273,15 @@ concept has_a_module_for_each_op = knows_all_ops<OpSet>(Found);
 /// A derived network whose genotype is part of its type: a misspelled op is a compile error.
 template <genotype Found, class OpSet = published_ops>
 class derived_network : public any_derived_network {
-  static_assert(detail::has_a_module_for_each_op<Found, OpSet>,
-                "crispnas::derived_network: the genotype names an op that the op set lacks. Name the set that has it: "
-                "derived_network<found, op_set<...>>.");
+  static_assert(
+      detail::has_a_module_for_each_op<Found, OpSet>,
+      "crispnas::derived_network: the genotype names an op that the op set lacks. Name the set that has it: "
+      "derived_network<found, op_set<...>>.");
 
  public:
   static constexpr genotype found = Found;
-  explicit derived_network(const derived_options& options = {}) : any_derived_network(Found, options, named_ops<OpSet>()) {}
+  explicit derived_network(const derived_options& options = {})
+      : any_derived_network(Found, options, named_ops<OpSet>()) {}
 };
 
 }  // namespace crispnas

@@ -20,8 +20,9 @@ class path_dropper {
   /// Throws crispnas::error unless 0 <= probability < 1.
   void probability(double p) {
     if (!(p >= 0 && p < 1)) {
-      throw error("crispnas::path_dropper: a path is dropped with a probability from 0 up to, not including, 1; " + std::to_string(p) +
-                  " is not.");
+      throw error(
+          "crispnas::path_dropper: a path is dropped with a probability from 0 up to, not including, 1; " +
+          std::to_string(p) + " is not.");
     }
     probability_ = p;
   }
@@ -32,7 +33,8 @@ class path_dropper {
   at::Tensor operator()(const at::Tensor& x) {
     if (probability_ == 0.0) return x;
     const double keep = 1.0 - probability_;
-    const at::Tensor mask = at::empty({x.size(0), 1, 1, 1}, at::TensorOptions().dtype(x.scalar_type())).bernoulli_(keep, generator_);
+    const at::Tensor mask = at::empty({x.size(0), 1, 1, 1}, at::TensorOptions().dtype(x.scalar_type()))
+                                .bernoulli_(keep, generator_);
     return x * (mask / keep).to(x.device());
   }
 

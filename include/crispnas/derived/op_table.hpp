@@ -2,13 +2,12 @@
 #pragma once
 
 #include <array>
-#include <span>
-#include <string>
-#include <string_view>
-
 #include <crispnas/error.hpp>
 #include <crispnas/genotype/count/ops.hpp>
 #include <crispnas/nn/op.hpp>
+#include <span>
+#include <string>
+#include <string_view>
 
 namespace crispnas {
 
@@ -23,7 +22,8 @@ template <class OpSet>
 struct named_ops;
 template <template <class...> class Set, class... Ops>
 struct named_ops<Set<Ops...>> {
-  static constexpr std::array<named_op, sizeof...(Ops)> table{named_op{Ops::name, &nn::op_builder<Ops>::make}...};
+  static constexpr std::array<named_op, sizeof...(Ops)> table{
+      named_op{Ops::name, &nn::op_builder<Ops>::make}...};
 };
 }  // namespace detail
 

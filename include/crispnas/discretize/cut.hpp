@@ -1,15 +1,14 @@
 // What is cut? The kept edges and ops of every cell type, and the weights that a cut super-network runs with.
 #pragma once
 
+#include <torch/types.h>
+
 #include <algorithm>
+#include <crispnas/discretize/kept_set.hpp>
+#include <crispnas/supernet/supernet.hpp>
 #include <cstdint>
 #include <string_view>
 #include <vector>
-
-#include <torch/types.h>
-
-#include <crispnas/discretize/kept_set.hpp>
-#include <crispnas/supernet/supernet.hpp>
 
 namespace crispnas {
 
@@ -32,7 +31,8 @@ inline std::vector<double> to_host(const at::Tensor& t) {
 inline bool keeps_none(const space_table& space) { return space.layout == skeleton::residual_stages; }
 
 /// The strongest ops of each edge, ties to the lower index.
-inline std::vector<std::vector<int>> strongest_ops(const space_table& space, const std::vector<double>& weights) {
+inline std::vector<std::vector<int>> strongest_ops(const space_table& space,
+                                                   const std::vector<double>& weights) {
   const std::size_t ops = space.op_names.size();
   std::vector<std::vector<int>> chosen(weights.size() / ops);
   for (std::size_t e = 0; e < chosen.size(); ++e) {
@@ -53,8 +53,8 @@ inline std::vector<std::vector<int>> strongest_ops(const space_table& space, con
 
 /// Cuts one cell type to the budget of `cell`. ops: [edges, ops] weights; edges: [edges] > 0, what ranks them, or undefined.
 /// `exist`: the edges of the super-network, which may have been searched for another budget; one that it lacks comes last.
-inline cell_cut cut_cell(const space_table& space, const cell_table& cell, const at::Tensor& ops, const at::Tensor& edges,
-                         std::uint64_t exist = ~std::uint64_t{0}) {
+inline cell_cut cut_cell(const space_table& space, const cell_table& cell, const at::Tensor& ops,
+                         const at::Tensor& edges, std::uint64_t exist = ~std::uint64_t{0}) {
   const auto op_weight = detail::to_host(ops);
   cell_cut cut{{}, detail::strongest_ops(space, op_weight)};
   std::vector<double> score(cell.edges.size(), 1.0);
@@ -74,21 +74,26 @@ inline cell_cut cut_cell(const space_table& space, const cell_table& cell, const
 /// Cuts every cell type of a super-network to the budgets of `normal` and `reduction`, which may be other budgets than the one
 /// that it was searched for, over the same graph. Throws crispnas::error where it is another graph, or where a budget needs an
 /// edge that does not exist in the super-network.
-inline network_cut cut_network(const any_supernet& net, const cell_table& normal, const cell_table& reduction) {
+inline network_cut cut_network(const any_supernet& net, const cell_table& normal,
+                               const cell_table& reduction) {
   const network_weights soft = net.arch().ranking_weights();
   network_cut cut;
   for (std::size_t type = 0; type < soft.size(); ++type) {
-    if (!std::ranges::equal((type == 0 ? normal : reduction).edges, net.space().cell(static_cast<int>(type)).edges)) {
-      throw error("crispnas::cut_network: the budget is one of another cell graph than the super-network's. Take "
-                  "budget_tables<cell, budget> of the same cell.");
+    if (!std::ranges::equal((type == 0 ? normal : reduction).edges,
+                            net.space().cell(static_cast<int>(type)).edges)) {
+      throw error(
+          "crispnas::cut_network: the budget is one of another cell graph than the super-network's. Take "
+          "budget_tables<cell, budget> of the same cell.");
     }
     const bool by_beta = net.space().choice == edge_choice_rule::beta && net.space().has_edge_weights();
-    const at::Tensor edges = by_beta ? net.arch().beta(static_cast<int>(type)).detach().exp() : soft[type].edges;
+    const at::Tensor edges =
+        by_beta ? net.arch().beta(static_cast<int>(type)).detach().exp() : soft[type].edges;
     cut.push_back(cut_cell(net.space(), type == 0 ? normal : reduction, soft[type].ops, edges,
                            net.space().cell(static_cast<int>(type)).present));
     if ((cut.back().kept.edges & ~net.space().cell(static_cast<int>(type)).present) != 0) {
       throw error(
-          "crispnas::cut_network: this budget needs an edge that the super-network does not have, since no kept set of its own "
+          "crispnas::cut_network: this budget needs an edge that the super-network does not have, since no "
+          "kept set of its own "
           "budget has it. Search with a budget in which the edge can be kept.");
     }
   }
@@ -105,8 +110,9 @@ enum class cut_part { ops, edges, both };
 
 /// The weights of a super-network that is cut: kept ops and kept edges at weight 1, the others at 0.
 /// `soft` are its own weights. `kept_edges_at_one` false leaves kept edges at their soft weight.
-inline network_weights cut_weights(const space_table& space, const network_cut& cut, const network_weights& soft,
-                                   cut_part part = cut_part::both, bool kept_edges_at_one = true) {
+inline network_weights cut_weights(const space_table& space, const network_cut& cut,
+                                   const network_weights& soft, cut_part part = cut_part::both,
+                                   bool kept_edges_at_one = true) {
   network_weights hard;
   const auto ops = static_cast<std::int64_t>(space.op_names.size());
   for (std::size_t type = 0; type < soft.size(); ++type) {

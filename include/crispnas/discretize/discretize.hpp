@@ -1,13 +1,12 @@
 // alpha, beta -> genotype, and back: the cut that a genotype means in a super-network.
 #pragma once
 
-#include <string>
-#include <string_view>
-
 #include <crispnas/discretize/cut.hpp>
 #include <crispnas/discretize/gap.hpp>
 #include <crispnas/error.hpp>
 #include <crispnas/genotype/genotype.hpp>
+#include <string>
+#include <string_view>
 
 namespace crispnas {
 
@@ -25,7 +24,8 @@ inline genotype genotype_of(const space_table& space, const network_cut& cut) {
     for (std::size_t e = 0; e < cell.edges.size(); ++e) {
       if (!((cut[type].kept.edges >> e) & 1U)) continue;
       for (int o : cut[type].ops[e]) {
-        target.add({op_name(space.op_names[static_cast<std::size_t>(o)]), cell.edges[e].from, cell.edges[e].to});
+        target.add(
+            {op_name(space.op_names[static_cast<std::size_t>(o)]), cell.edges[e].from, cell.edges[e].to});
       }
     }
   }
@@ -50,7 +50,8 @@ inline network_cut cut_of(const any_supernet& net, const genotype& found) {
     kept_set kept;
     kept.alive = (std::uint32_t{1} << cell.inputs) - 1U;
     for (const gene& g : wanted) {
-      const std::string text = std::to_string(g.from) + " -> " + std::to_string(g.to) + " " + std::string(g.op.view());
+      const std::string text =
+          std::to_string(g.from) + " -> " + std::to_string(g.to) + " " + std::string(g.op.view());
       std::size_t e = 0;
       while (e < cell.edges.size() && cell.edges[e] != edge{g.from, g.to}) ++e;
       if (e == cell.edges.size() || !cell.has(e)) {
@@ -79,7 +80,9 @@ discretization_gap_report discretization_gap(any_supernet& net, const genotype& 
     throw error("crispnas::discretization_gap: the images have " + std::to_string(held_out.classes()) +
                 " classes, the super-network " + std::to_string(net.options().classes) + ".");
   }
-  return measure_gap(net, cut_of(net, found), sequential_batches(held_out, {.device = net.options().device, .dtype = net.options().dtype}));
+  return measure_gap(
+      net, cut_of(net, found),
+      sequential_batches(held_out, {.device = net.options().device, .dtype = net.options().dtype}));
 }
 
 }  // namespace crispnas

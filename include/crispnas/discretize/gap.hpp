@@ -1,14 +1,13 @@
 // What does the cut cost? Accuracy on held-out images before and after it (table 4, "acc. drop").
 #pragma once
 
+#include <crispnas/data/loader.hpp>
+#include <crispnas/discretize/cut.hpp>
+#include <crispnas/supernet/supernet.hpp>
 #include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
-
-#include <crispnas/data/loader.hpp>
-#include <crispnas/discretize/cut.hpp>
-#include <crispnas/supernet/supernet.hpp>
 
 namespace crispnas {
 
@@ -37,25 +36,27 @@ inline double accuracy(any_supernet& net, const batches& data) {
 struct discretization_gap_report {
   double before = 0.0;
   double after = 0.0;
-  double ops_cut = 0.0;                          ///< only the ops are cut
-  double edges_cut = 0.0;                        ///< only the edges are cut
-  double after_soft_edges = 0.0;                 ///< both cut, kept edges at their soft weight
-  std::optional<double> after_reestimated;       ///< both cut, batch-norm statistics measured again on calibration images
+  double ops_cut = 0.0;           ///< only the ops are cut
+  double edges_cut = 0.0;         ///< only the edges are cut
+  double after_soft_edges = 0.0;  ///< both cut, kept edges at their soft weight
+  std::optional<double>
+      after_reestimated;  ///< both cut, batch-norm statistics measured again on calibration images
   double lost() const { return before - after; }
 };
 
 namespace detail {
 
 /// Measures the batch-norm statistics of the cut network on `calibration`, evaluates, and puts the old ones back.
-inline double reestimated_accuracy(any_supernet& net, const network_weights& weights, const batches& calibration,
-                                   const batches& held_out) {
+inline double reestimated_accuracy(any_supernet& net, const network_weights& weights,
+                                   const batches& calibration, const batches& held_out) {
   at::NoGradGuard no_grad;
   std::vector<std::pair<at::Tensor, at::Tensor>> saved;
   for (auto& buffer : net.buffers()) saved.emplace_back(buffer, buffer.clone());
   net.train();
   // Running statistics forget by 0.1 a batch: after 50 batches what was there before weighs 0.5 %.
   constexpr int passes_at_least = 50;
-  for (std::int64_t i = 0; i < passes_at_least; ++i) net.forward(calibration.batch(i % calibration.size()).images, weights);
+  for (std::int64_t i = 0; i < passes_at_least; ++i)
+    net.forward(calibration.batch(i % calibration.size()).images, weights);
   const double result = accuracy(net, weights, held_out);
   for (auto& [buffer, old] : saved) buffer.copy_(old);
   return result;
@@ -64,11 +65,13 @@ inline double reestimated_accuracy(any_supernet& net, const network_weights& wei
 }  // namespace detail
 
 /// The gap of one cut. `calibration`: images for re-estimating batch-norm statistics, if that is wanted.
-inline discretization_gap_report measure_gap(any_supernet& net, const network_cut& cut, const batches& held_out,
-                                             const batches* calibration = nullptr) {
+inline discretization_gap_report measure_gap(any_supernet& net, const network_cut& cut,
+                                             const batches& held_out, const batches* calibration = nullptr) {
   at::NoGradGuard no_grad;
   const network_weights soft = net.arch().fixed_weights();
-  const auto with = [&](cut_part part, bool at_one) { return cut_weights(net.space(), cut, soft, part, at_one); };
+  const auto with = [&](cut_part part, bool at_one) {
+    return cut_weights(net.space(), cut, soft, part, at_one);
+  };
   discretization_gap_report report;
   report.before = accuracy(net, soft, held_out);
   report.after = accuracy(net, with(cut_part::both, true), held_out);
@@ -77,7 +80,8 @@ inline discretization_gap_report measure_gap(any_supernet& net, const network_cu
   report.after_soft_edges = accuracy(net, with(cut_part::both, false), held_out);
   if (calibration != nullptr) {
     const bool training = net.is_training();
-    report.after_reestimated = detail::reestimated_accuracy(net, with(cut_part::both, true), *calibration, held_out);
+    report.after_reestimated =
+        detail::reestimated_accuracy(net, with(cut_part::both, true), *calibration, held_out);
     net.train(training);
   }
   return report;

@@ -4,13 +4,12 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <crispnas/spec/feasible.hpp>
+#include <crispnas/spec/table.hpp>
 #include <cstdint>
 #include <limits>
 #include <span>
 #include <vector>
-
-#include <crispnas/spec/feasible.hpp>
-#include <crispnas/spec/table.hpp>
 
 namespace crispnas {
 
@@ -18,8 +17,8 @@ namespace crispnas {
 struct kept_set {
   std::uint64_t edges = 0;
   std::uint32_t alive = 0;
-  double score = 0.0;        ///< sum of log weights of the kept edges
-  std::uint64_t naive = 0;   ///< what the strongest edges of each group would have been, reachable or not
+  double score = 0.0;       ///< sum of log weights of the kept edges
+  std::uint64_t naive = 0;  ///< what the strongest edges of each group would have been, reachable or not
   bool changed_by_feasibility() const { return edges != naive; }
 };
 
@@ -37,7 +36,8 @@ inline std::uint64_t best_of(std::uint64_t candidates, int count, std::span<cons
     int best = -1;
     for (std::uint64_t left = candidates & ~chosen; left != 0; left &= left - 1) {
       const int e = std::countr_zero(left);
-      if (best < 0 || weights[static_cast<std::size_t>(e)] > weights[static_cast<std::size_t>(best)]) best = e;
+      if (best < 0 || weights[static_cast<std::size_t>(e)] > weights[static_cast<std::size_t>(best)])
+        best = e;
     }
     if (best < 0) break;
     chosen |= std::uint64_t{1} << best;
@@ -55,36 +55,38 @@ inline bool lower(std::uint64_t a, std::uint64_t b) {
 
 /// weights: [edges] >= 0, one per edge of the cell. Given which nodes live, the groups are independent, and in a group the best
 /// edge of each living node plus the best of the rest is optimal (swapping either for another never gains). So all sets of
-/// living nodes are tried, 2^nodes of them; no enumeration of edge sets is needed. Ties go to the lower edges.
+/// living nodes are tried (for_each_living_set); no enumeration of edge sets is needed. Ties go to the lower edges.
 inline kept_set best_kept_set(const cell_table& cell, std::span<const double> weights) {
   kept_set best;
   best.score = -std::numeric_limits<double>::infinity();
   for (const auto& group : cell.groups) best.naive |= detail::best_of(group.edges, group.kept, weights);
-  for_each_living_set(cell.edges, cell.groups, cell.inputs, cell.nodes, cell.output, [&](std::uint32_t alive) {
-    std::uint64_t edges = 0;
-    for (const auto& group : cell.groups) {
-      const std::uint64_t usable = usable_edges(cell.edges, group, alive);
-      std::uint64_t needed = 0;
-      for (std::uint32_t nodes = group.nodes & alive; nodes != 0; nodes &= nodes - 1) {
-        std::uint64_t entering = 0;
-        for (std::uint64_t left = usable; left != 0; left &= left - 1) {
-          const int e = std::countr_zero(left);
-          if (cell.edges[static_cast<std::size_t>(e)].to == std::countr_zero(nodes)) entering |= std::uint64_t{1} << e;
+  for_each_living_set(
+      cell.edges, cell.groups, cell.inputs, cell.nodes, cell.output, [&](std::uint32_t alive) {
+        std::uint64_t edges = 0;
+        for (const auto& group : cell.groups) {
+          const std::uint64_t usable = usable_edges(cell.edges, group, alive);
+          std::uint64_t needed = 0;
+          for (std::uint32_t nodes = group.nodes & alive; nodes != 0; nodes &= nodes - 1) {
+            std::uint64_t entering = 0;
+            for (std::uint64_t left = usable; left != 0; left &= left - 1) {
+              const int e = std::countr_zero(left);
+              if (cell.edges[static_cast<std::size_t>(e)].to == std::countr_zero(nodes))
+                entering |= std::uint64_t{1} << e;
+            }
+            needed |= detail::best_of(entering, 1, weights);
+          }
+          edges |= needed | detail::best_of(usable & ~needed, group.kept - std::popcount(needed), weights);
         }
-        needed |= detail::best_of(entering, 1, weights);
-      }
-      edges |= needed | detail::best_of(usable & ~needed, group.kept - std::popcount(needed), weights);
-    }
-    double score = 0.0;
-    for (std::uint64_t left = edges; left != 0; left &= left - 1) {
-      score += detail::log_weight(weights[static_cast<std::size_t>(std::countr_zero(left))]);
-    }
-    if (score > best.score || (score == best.score && detail::lower(edges, best.edges))) {
-      best.edges = edges;
-      best.alive = alive;
-      best.score = score;
-    }
-  });
+        double score = 0.0;
+        for (std::uint64_t left = edges; left != 0; left &= left - 1) {
+          score += detail::log_weight(weights[static_cast<std::size_t>(std::countr_zero(left))]);
+        }
+        if (score > best.score || (score == best.score && detail::lower(edges, best.edges))) {
+          best.edges = edges;
+          best.alive = alive;
+          best.score = score;
+        }
+      });
   return best;
 }
 

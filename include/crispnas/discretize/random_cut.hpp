@@ -1,11 +1,10 @@
 // A random cell of a budget: what a searched one is compared with.
 #pragma once
 
+#include <crispnas/discretize/cut.hpp>
 #include <cstdint>
 #include <random>
 #include <vector>
-
-#include <crispnas/discretize/cut.hpp>
 
 namespace crispnas {
 

@@ -81,9 +81,15 @@ class genotype_reader {
     at_ = end;
     return text_.substr(first, end - first);
   }
-  /// The position of what comes next.
+  /// The position of what comes next, behind white space and Python's comments.
   constexpr std::size_t next() {
-    while (ok_ && at_ < text_.size() && is_space(text_[at_])) ++at_;
+    while (ok_ && at_ < text_.size() && (is_space(text_[at_]) || text_[at_] == '#')) {
+      if (text_[at_] == '#') {
+        while (at_ < text_.size() && text_[at_] != '\n') ++at_;
+      } else {
+        ++at_;
+      }
+    }
     return at_;
   }
   constexpr void go_to(std::size_t position) { at_ = position; }

@@ -1,10 +1,9 @@
 // A genotype as text, and back, in the dialects of the published repositories (dialects/dialect.hpp).
-//   Genotype(normal=[('sep_conv_3x3', 1), ...], normal_concat=range(2, 6), reduce=[...],
-//   reduce_concat=range(2, 6)) Genotype(normal=[[('sep_conv_3x3', 1), ('skip_connect', 0)], ...],
-//   normal_concat=range(2, 6), ...) Genotype(normal=[('sep_conv_3x3', 2, 1), ...], normal_concat=range(2, 6),
-//   ...) Genotype(normal=[0->2 sep_conv_3x3, 1->4 skip_connect], normal_concat=[2, 4], reduce=[...],
-//   reduce_concat=[...])
-//   |nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|
+// - darts: Genotype(normal=[('sep_conv_3x3', 1), ...], normal_concat=range(2, 6), reduce=[...], ...)
+// - pt_darts: Genotype(normal=[[('sep_conv_3x3', 1), ('skip_connect', 0)], ...], ...)
+// - fairdarts: Genotype(normal=[('sep_conv_3x3', 2, 1), ...], ...)
+// - edge_list: Genotype(normal=[0->2 sep_conv_3x3, 1->4 skip_connect], normal_concat=[2, 4], ...)
+// - nas_bench_201: |nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|...
 // The edge list begins with `inputs=1, nodes=3, ` where that does not follow from the rest.
 #pragma once
 

@@ -1,13 +1,12 @@
 // Equations 2 to 7: how far is the super-network from any sub-network that the budget allows?
 #pragma once
 
-#include <vector>
-
 #include <crispnas/loss/entropy.hpp>
 #include <crispnas/loss/regularizer.hpp>
 #include <crispnas/loss/terms.hpp>
 #include <crispnas/spec/regularizer.hpp>
 #include <crispnas/supernet/architecture.hpp>
+#include <vector>
 
 namespace crispnas {
 

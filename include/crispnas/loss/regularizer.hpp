@@ -3,7 +3,6 @@
 #pragma once
 
 #include <concepts>
-
 #include <crispnas/loss/terms.hpp>
 #include <crispnas/spec/regularizer.hpp>
 #include <crispnas/supernet/architecture.hpp>
@@ -19,7 +18,8 @@ concept computes_its_terms = requires(const architecture& arch, int epoch) {
 template <class R>
 struct regularizer_terms {
   static_assert(computes_its_terms<R>,
-                "crispnas::regularizer_terms: this regularizer has no terms. Give it a function: static crispnas::loss_terms "
+                "crispnas::regularizer_terms: this regularizer has no terms. Give it a function: static "
+                "crispnas::loss_terms "
                 "at(const crispnas::architecture&, int epoch, int epochs).");
   static loss_terms at(const architecture& arch, int epoch, int epochs) { return R::at(arch, epoch, epochs); }
 };

@@ -1,10 +1,10 @@
 // What does a regularizer put out? Named terms with their factors, so that a report can show each by name.
 #pragma once
 
+#include <torch/types.h>
+
 #include <string>
 #include <vector>
-
-#include <torch/types.h>
 
 namespace crispnas {
 

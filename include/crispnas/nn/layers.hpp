@@ -1,15 +1,14 @@
 // The layers that operations are built of: convolution, batch norm, pooling, and sequences of them under published names.
 #pragma once
 
+#include <torch/nn/module.h>
+
 #include <cmath>
+#include <crispnas/nn/meta.hpp>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <torch/nn/module.h>
-
-#include <crispnas/nn/meta.hpp>
 
 namespace crispnas::nn {
 
@@ -23,11 +22,13 @@ struct init_context {
   at::ScalarType dtype = at::kFloat;
 
   Tensor uniform(at::IntArrayRef shape, double bound) const {
-    const Tensor values = at::empty(shape, at::TensorOptions().dtype(dtype)).uniform_(-bound, bound, generator);
+    const Tensor values =
+        at::empty(shape, at::TensorOptions().dtype(dtype)).uniform_(-bound, bound, generator);
     return values.to(device);
   }
   Tensor normal(at::IntArrayRef shape, double mean, double deviation) const {
-    const Tensor values = at::empty(shape, at::TensorOptions().dtype(dtype)).normal_(mean, deviation, generator);
+    const Tensor values =
+        at::empty(shape, at::TensorOptions().dtype(dtype)).normal_(mean, deviation, generator);
     return values.to(device);
   }
   Tensor full(at::IntArrayRef shape, double value) const {
@@ -61,8 +62,8 @@ class conv2d final : public layer {
   conv2d(const init_context& init, const conv_shape& shape) : shape_(shape) {
     const int fan_in = shape.in / shape.groups * shape.kernel * shape.kernel;
     const double bound = 1.0 / std::sqrt(double(fan_in));
-    weight_ = register_parameter("weight",
-                                 init.uniform({shape.out, shape.in / shape.groups, shape.kernel, shape.kernel}, bound));
+    weight_ = register_parameter(
+        "weight", init.uniform({shape.out, shape.in / shape.groups, shape.kernel, shape.kernel}, bound));
     if (shape.bias) bias_ = register_parameter("bias", init.uniform({shape.out}, bound));
   }
   Tensor forward(const Tensor& x) override {
@@ -117,8 +118,8 @@ class batch_norm final : public layer {
   Tensor forward(const Tensor& x) override {
     if (x.is_meta()) return meta::connected(x, weight_, x.size(1), x.size(2), x.size(3));
     const bool keep = !is_training() || update_;
-    return at::batch_norm(x, weight_, bias_, keep ? mean_ : Tensor(), keep ? variance_ : Tensor(), is_training(), momentum,
-                          eps, true);
+    return at::batch_norm(x, weight_, bias_, keep ? mean_ : Tensor(), keep ? variance_ : Tensor(),
+                          is_training(), momentum, eps, true);
   }
   /// Whether training passes move the running statistics (second order search must not disturb them).
   void update_statistics(bool on) { update_ = on; }

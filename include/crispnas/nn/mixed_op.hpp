@@ -1,11 +1,10 @@
 // The mixed operation of one edge: all ops of the set on 1/K of the channels, weighted; the other channels pass by.
 #pragma once
 
+#include <crispnas/nn/op.hpp>
 #include <memory>
 #include <span>
 #include <vector>
-
-#include <crispnas/nn/op.hpp>
 
 namespace crispnas::nn {
 

@@ -2,10 +2,9 @@
 #pragma once
 
 #include <concepts>
-#include <memory>
-
 #include <crispnas/nn/layers.hpp>
 #include <crispnas/spec/op.hpp>
+#include <memory>
 
 namespace crispnas::nn {
 
@@ -28,7 +27,8 @@ concept makes_its_own_module = requires(const op_context& context) {
 template <class Op>
 struct op_builder {
   static_assert(makes_its_own_module<Op>,
-                "crispnas::op_builder: this operation has no module. Give its tag a function: static crispnas::nn::layer_ptr "
+                "crispnas::op_builder: this operation has no module. Give its tag a function: static "
+                "crispnas::nn::layer_ptr "
                 "make(const crispnas::nn::op_context&).");
   static layer_ptr make(const op_context& c) { return Op::make(c); }
 };
@@ -66,8 +66,8 @@ namespace detail {
 inline void add_depthwise_block(sequence& op, const op_context& c, int kernel, int stride, int dilation) {
   const int padding = dilation * (kernel - 1) / 2;
   op.add(std::make_shared<relu>());
-  op.add(std::make_shared<conv2d>(c.init,
-                                  conv_shape{c.channels, c.channels, kernel, stride, padding, dilation, c.channels}));
+  op.add(std::make_shared<conv2d>(
+      c.init, conv_shape{c.channels, c.channels, kernel, stride, padding, dilation, c.channels}));
   op.add(std::make_shared<conv2d>(c.init, conv_shape{c.channels, c.channels, 1}));
   op.add(std::make_shared<batch_norm>(c.init, c.channels, c.affine));
 }
@@ -154,8 +154,10 @@ class conv_7x1_1x7 final : public layer {
     norm_ = register_module("bn", std::make_shared<batch_norm>(c.init, c.channels, c.affine));
   }
   Tensor forward(const Tensor& x) override {
-    const Tensor rows = at::conv2d(rectified(x), row_, Tensor(), at::IntArrayRef{1, stride_}, at::IntArrayRef{0, 3});
-    return norm_->forward(at::conv2d(rows, column_, Tensor(), at::IntArrayRef{stride_, 1}, at::IntArrayRef{3, 0}));
+    const Tensor rows =
+        at::conv2d(rectified(x), row_, Tensor(), at::IntArrayRef{1, stride_}, at::IntArrayRef{0, 3});
+    return norm_->forward(
+        at::conv2d(rows, column_, Tensor(), at::IntArrayRef{stride_, 1}, at::IntArrayRef{3, 0}));
   }
 
  private:

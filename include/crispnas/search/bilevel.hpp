@@ -2,17 +2,16 @@
 // alpha and beta (equation 7; DARTS, algorithm 1 with xi = 0).
 #pragma once
 
-#include <cstddef>
-#include <string>
-#include <vector>
-
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/types.h>
 
-#include <crispnas/loss/terms.hpp>
 #include <crispnas/loss/regularizer.hpp>
+#include <crispnas/loss/terms.hpp>
 #include <crispnas/search/optimizers.hpp>
 #include <crispnas/supernet/supernet.hpp>
+#include <cstddef>
+#include <string>
+#include <vector>
 
 namespace crispnas {
 
@@ -27,25 +26,25 @@ struct step_losses {
   regularizer_function regularizer = nullptr;  ///< null: nothing
   int epoch = 1;                               ///< from 1
   int epochs = 1;
-  double strength = 1.0;                       ///< a factor on the whole regularizer; 0: the control
+  double strength = 1.0;  ///< a factor on the whole regularizer; 0: the control
 };
 
 struct step_optimizers {
   sgd& weights;
   adam& alpha;
   adam& beta;
-  double clip = 5.0;          ///< norm of the weights' gradient
-  bool train_alpha = true;    ///< off during the warm-up of alpha
-  bool train_beta = true;     ///< off during the warm-up of beta
+  double clip = 5.0;        ///< norm of the weights' gradient
+  bool train_alpha = true;  ///< off during the warm-up of alpha
+  bool train_beta = true;   ///< off during the warm-up of beta
 };
 
 /// Scalars of a step, still on the device: reading one waits for it.
 struct step_result {
-  at::Tensor weight_loss;     ///< classification loss of the training batch
-  at::Tensor arch_loss;       ///< classification loss of the architecture batch; undefined in a full warm-up
-  at::Tensor gradient_norm;   ///< of the weights, before clipping
-  at::Tensor correct;         ///< number of right answers in the training batch
-  loss_terms terms;           ///< the regularizer's, at this step
+  at::Tensor weight_loss;    ///< classification loss of the training batch
+  at::Tensor arch_loss;      ///< classification loss of the architecture batch; undefined in a full warm-up
+  at::Tensor gradient_norm;  ///< of the weights, before clipping
+  at::Tensor correct;        ///< number of right answers in the training batch
+  loss_terms terms;          ///< the regularizer's, at this step
 };
 
 /// The loss that alpha and beta see: classification + strength * regularizer. `logits`, where given, gets the logits.
@@ -65,7 +64,8 @@ namespace detail {
 
 /// Gradients of `loss`: zero where the loss does not depend on a parameter, and never an expanded view, since they are scaled
 /// in place.
-inline std::vector<at::Tensor> own_gradients(const at::Tensor& loss, const std::vector<at::Tensor>& parameters) {
+inline std::vector<at::Tensor> own_gradients(const at::Tensor& loss,
+                                             const std::vector<at::Tensor>& parameters) {
   auto gradients = torch::autograd::grad({loss}, parameters, {}, {}, false, true);
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     if (!gradients[i].defined()) gradients[i] = at::zeros_like(parameters[i]);
@@ -106,8 +106,8 @@ inline std::vector<at::Tensor> searched_parameters(const step_optimizers& optimi
 }
 
 /// The step on alpha and beta with the gradients of searched_parameters().
-inline void move_architecture(any_supernet& net, const step_optimizers& optimizers, const std::vector<at::Tensor>& gradients,
-                              step_result& result) {
+inline void move_architecture(any_supernet& net, const step_optimizers& optimizers,
+                              const std::vector<at::Tensor>& gradients, step_result& result) {
   const auto alphas = optimizers.train_alpha ? optimizers.alpha.parameters().size() : 0;
   const auto middle = gradients.begin() + static_cast<std::ptrdiff_t>(alphas);
   if (optimizers.train_alpha) optimizers.alpha.step({gradients.begin(), middle});
@@ -125,7 +125,8 @@ inline void architecture_step(any_supernet& net, const step_losses& losses, cons
   if (!optimizers.train_alpha && !optimizers.train_beta) return;
   const detail::frozen still(optimizers.weights.parameters());
   const at::Tensor loss = architecture_loss(net, losses, batch, result);
-  detail::move_architecture(net, optimizers, detail::own_gradients(loss, detail::searched_parameters(optimizers)), result);
+  detail::move_architecture(net, optimizers,
+                            detail::own_gradients(loss, detail::searched_parameters(optimizers)), result);
 }
 
 /// The lower level: one step on the weights with the op and edge weights held at `fixed`; those of a cut train a derived cell.
@@ -142,8 +143,9 @@ inline void weight_step(any_supernet& net, const network_weights& fixed, sgd& op
 
 /// One bilevel step: alpha and beta learn from `arch_batch`, then the weights from `train_batch`. Reads nothing back
 /// from the device.
-inline step_result bilevel_step(any_supernet& net, const step_losses& losses, const step_optimizers& optimizers,
-                                const labelled_batch& train_batch, const labelled_batch& arch_batch) {
+inline step_result bilevel_step(any_supernet& net, const step_losses& losses,
+                                const step_optimizers& optimizers, const labelled_batch& train_batch,
+                                const labelled_batch& arch_batch) {
   step_result result;
   net.train();
   architecture_step(net, losses, optimizers, arch_batch, result);

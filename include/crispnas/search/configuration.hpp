@@ -1,12 +1,11 @@
 // A spec as plain data: table, op builders, regularizer. For programs that choose among compiled-in specs at run time.
 #pragma once
 
-#include <span>
-
 #include <crispnas/loss/da2s.hpp>
 #include <crispnas/loss/regularizer.hpp>
 #include <crispnas/nn/op.hpp>
 #include <crispnas/spec/spec.hpp>
+#include <span>
 
 namespace crispnas {
 

@@ -2,10 +2,10 @@
 // state in plain vectors beside the parameters.
 #pragma once
 
+#include <torch/types.h>
+
 #include <cmath>
 #include <vector>
-
-#include <torch/types.h>
 
 namespace crispnas {
 
@@ -27,8 +27,8 @@ class sgd {
     at::NoGradGuard no_grad;
     if (parameters_.empty()) return;
     if (parameters_.front().is_cpu() || parameters_.front().is_cuda()) {
-      at::_fused_sgd_(parameters_, gradients, velocity_, options_.weight_decay, options_.momentum, options_.rate, 0.0, false,
-                      false, false);
+      at::_fused_sgd_(parameters_, gradients, velocity_, options_.weight_decay, options_.momentum,
+                      options_.rate, 0.0, false, false, false);
       return;
     }
     for (std::size_t i = 0; i < parameters_.size(); ++i) {

@@ -1,11 +1,10 @@
 // The quantities of a search. The defaults are the paper's (section 4.1); presets name the two published settings.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-
 #include <crispnas/data/augment.hpp>
 #include <crispnas/search/search_order.hpp>
+#include <cstdint>
+#include <functional>
 
 namespace crispnas {
 
@@ -14,26 +13,26 @@ struct step_progress;
 struct search_options {
   int epochs = 50;
   std::int64_t batch_size = 64;
-  std::uint64_t seed = 0;           ///< of shuffles and augmentation
+  std::uint64_t seed = 0;  ///< of shuffles and augmentation
   search_order order = search_order::first;
 
-  double weight_rate = 0.025;       ///< falls to last_weight_rate along a cosine
+  double weight_rate = 0.025;  ///< falls to last_weight_rate along a cosine
   double last_weight_rate = 0.0;
   double momentum = 0.9;
   double weight_decay = 3e-4;
-  double clip = 5.0;                ///< norm of the weights' gradient
+  double clip = 5.0;  ///< norm of the weights' gradient
 
-  double alpha_rate = 3e-4;         ///< Adam, constant
+  double alpha_rate = 3e-4;  ///< Adam, constant
   double beta_rate = 3e-4;
   double adam_beta1 = 0.5;
   double adam_beta2 = 0.999;
   double arch_decay = 1e-3;
 
-  double alpha_warmup = 0.0;        ///< fraction of the epochs in which alpha waits
-  double beta_warmup = 0.0;         ///< fraction of the epochs in which beta waits
-  double strength = 1.0;            ///< factor on the regularizer; 0 is the control
+  double alpha_warmup = 0.0;  ///< fraction of the epochs in which alpha waits
+  double beta_warmup = 0.0;   ///< fraction of the epochs in which beta waits
+  double strength = 1.0;      ///< factor on the regularizer; 0 is the control
 
-  augmentation augment{};           ///< crop with padding 4, flip, no cutout
+  augmentation augment{};                               ///< crop with padding 4, flip, no cutout
   std::function<void(const step_progress&)> on_step{};  ///< called after every step
 };
 

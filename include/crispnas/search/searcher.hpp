@@ -3,6 +3,10 @@
 
 #include <chrono>
 #include <cmath>
+#include <crispnas/data/loader.hpp>
+#include <crispnas/error.hpp>
+#include <crispnas/search/search_options.hpp>
+#include <crispnas/search/search_step.hpp>
 #include <cstdint>
 #include <functional>
 #include <iterator>
@@ -12,27 +16,22 @@
 #include <string>
 #include <vector>
 
-#include <crispnas/data/loader.hpp>
-#include <crispnas/error.hpp>
-#include <crispnas/search/search_options.hpp>
-#include <crispnas/search/search_step.hpp>
-
 namespace crispnas {
 
 /// What an epoch reports: means over its steps, and the regularizer as the last step saw it.
 struct epoch_report {
-  int epoch = 0;                 ///< from 1
+  int epoch = 0;  ///< from 1
   int epochs = 0;
   double weight_rate = 0.0;
-  double train_loss = 0.0;       ///< classification loss of the half that trains the weights
-  double train_accuracy = 0.0;   ///< percent, of the same half, while training
-  double arch_loss = 0.0;        ///< classification loss of the other half (NaN while alpha and beta both wait)
+  double train_loss = 0.0;      ///< classification loss of the half that trains the weights
+  double train_accuracy = 0.0;  ///< percent, of the same half, while training
+  double arch_loss = 0.0;  ///< classification loss of the other half (NaN while alpha and beta both wait)
   struct term {
     std::string name;
-    double value = 0.0;          ///< unweighted, at the last step
+    double value = 0.0;  ///< unweighted, at the last step
     double factor = 0.0;
   };
-  std::vector<term> terms;       ///< the regularizer's
+  std::vector<term> terms;  ///< the regularizer's
   double seconds = 0.0;
 };
 
@@ -40,7 +39,7 @@ struct epoch_report {
 struct step_progress {
   int epoch;
   int epochs;
-  std::int64_t step;             ///< from 1
+  std::int64_t step;  ///< from 1
   std::int64_t steps;
 };
 
@@ -52,10 +51,14 @@ class searcher {
       : searcher(net, &regularizer_terms<typename Spec::regularizer>::at, options) {}
 
   searcher(any_supernet& net, regularizer_function regularizer, const search_options& options)
-      : net_(net), regularizer_(regularizer), options_(options),
+      : net_(net),
+        regularizer_(regularizer),
+        options_(options),
         weights_(net.weights(), {options.weight_rate, options.momentum, options.weight_decay}),
-        alpha_(net.arch().alphas(), {options.alpha_rate, options.adam_beta1, options.adam_beta2, options.arch_decay}),
-        beta_(net.arch().betas(), {options.beta_rate, options.adam_beta1, options.adam_beta2, options.arch_decay}) {
+        alpha_(net.arch().alphas(),
+               {options.alpha_rate, options.adam_beta1, options.adam_beta2, options.arch_decay}),
+        beta_(net.arch().betas(),
+              {options.beta_rate, options.adam_beta1, options.adam_beta2, options.arch_decay}) {
     check(options);
   }
 
@@ -73,8 +76,12 @@ class searcher {
   epoch_report run_epoch(const dataset_halves& halves, int epoch) {
     const auto started = std::chrono::steady_clock::now();
     const auto options_of = [&](std::uint64_t stream) {
-      return epoch_options{.batch_size = options_.batch_size, .seed = 2 * options_.seed + stream, .epoch = epoch,
-                           .augment = options_.augment, .drop_last = true, .device = net_.options().device,
+      return epoch_options{.batch_size = options_.batch_size,
+                           .seed = 2 * options_.seed + stream,
+                           .epoch = epoch,
+                           .augment = options_.augment,
+                           .drop_last = true,
+                           .device = net_.options().device,
                            .dtype = net_.options().dtype};
     };
     const batches train = epoch_batches(halves.weights, options_of(0));
@@ -87,7 +94,11 @@ class searcher {
     report.weight_rate = cosine_rate(options_.weight_rate, options_.last_weight_rate, epoch, options_.epochs);
     weights_.rate(report.weight_rate);
     const step_losses losses{regularizer_, epoch, options_.epochs, options_.strength};
-    const step_optimizers optimizers{weights_, alpha_, beta_, options_.clip, epoch > warmup(options_.alpha_warmup),
+    const step_optimizers optimizers{weights_,
+                                     alpha_,
+                                     beta_,
+                                     options_.clip,
+                                     epoch > warmup(options_.alpha_warmup),
                                      epoch > warmup(options_.beta_warmup) && net_.space().has_edge_weights()};
     totals sums;
     std::optional<step_result> waiting;  // read one step late, so that nothing waits for the device
@@ -103,7 +114,8 @@ class searcher {
     read(*waiting, sums, epoch, steps);
     report.train_loss = sums.weight_loss / double(steps);
     report.arch_loss = sums.arch_loss / double(steps);
-    const std::int64_t images = options_.order == search_order::single_level ? 2 * options_.batch_size : options_.batch_size;
+    const std::int64_t images =
+        options_.order == search_order::single_level ? 2 * options_.batch_size : options_.batch_size;
     report.train_accuracy = 100.0 * sums.correct / double(steps * images);
     for (const auto& term : waiting->terms) {
       const double value = term.value.is_meta() ? std::nan("") : term.value.item<double>();
@@ -140,7 +152,9 @@ class searcher {
   }
 
   [[noreturn]] void stop(const step_result& result, int epoch, std::int64_t step) const {
-    const auto show = [](const at::Tensor& t) { return t.defined() ? std::to_string(t.item<double>()) : std::string("-"); };
+    const auto show = [](const at::Tensor& t) {
+      return t.defined() ? std::to_string(t.item<double>()) : std::string("-");
+    };
     std::string where;
     for (const auto& [name, value] : net_.arch().named()) {
       if (where.empty() && !at::isfinite(value).all().item<bool>()) where = name;
@@ -148,19 +162,22 @@ class searcher {
     for (const auto& p : net_.named_parameters()) {
       if (where.empty() && !at::isfinite(p.value()).all().item<bool>()) where = p.key();
     }
-    throw error("crispnas::searcher: a number was lost in epoch " + std::to_string(epoch) + ", step " + std::to_string(step) +
-                ": weight loss " + show(result.weight_loss) + ", architecture loss " + show(result.arch_loss) +
-                ", gradient norm " + show(result.gradient_norm) + "; first parameter with a NaN or infinity: " +
-                (where.empty() ? "none" : where) + ". Weight rate " + std::to_string(weights_.rate()) +
+    throw error("crispnas::searcher: a number was lost in epoch " + std::to_string(epoch) + ", step " +
+                std::to_string(step) + ": weight loss " + show(result.weight_loss) + ", architecture loss " +
+                show(result.arch_loss) + ", gradient norm " + show(result.gradient_norm) +
+                "; first parameter with a NaN or infinity: " + (where.empty() ? "none" : where) +
+                ". Weight rate " + std::to_string(weights_.rate()) +
                 ". Lower the rate, or look at the images.");
   }
 
   static void check(const search_options& o) {
     const auto fail = [](const std::string& what) { throw error("crispnas::searcher: " + what); };
     if (o.epochs < 1) fail("epochs = " + std::to_string(o.epochs) + "; a search needs at least 1.");
-    if (o.batch_size < 2) fail("batch_size = " + std::to_string(o.batch_size) + "; batch norm needs at least 2 images.");
+    if (o.batch_size < 2)
+      fail("batch_size = " + std::to_string(o.batch_size) + "; batch norm needs at least 2 images.");
     const auto bounded = [&](const char* name, double value, double low, double high, const char* range) {
-      if (!(value >= low && value <= high)) fail(std::string(name) + " = " + std::to_string(value) + "; it is to be " + range + ".");
+      if (!(value >= low && value <= high))
+        fail(std::string(name) + " = " + std::to_string(value) + "; it is to be " + range + ".");
     };
     constexpr double finite = std::numeric_limits<double>::max();
     const char* positive = "0 or more, and finite";
@@ -193,8 +210,9 @@ class searcher::epochs_to_run {
   epochs_to_run(searcher& owner, dataset_halves halves) : owner_(&owner), halves_(std::move(halves)) {
     for (const auto* half : {&halves_.weights, &halves_.architecture}) {
       if (half->classes() > owner.net_.options().classes) {
-        throw error("crispnas::searcher: the images have " + std::to_string(half->classes()) + " classes, the super-network " +
-                    std::to_string(owner.net_.options().classes) + ". Give it .classes = " + std::to_string(half->classes()) + ".");
+        throw error("crispnas::searcher: the images have " + std::to_string(half->classes()) +
+                    " classes, the super-network " + std::to_string(owner.net_.options().classes) +
+                    ". Give it .classes = " + std::to_string(half->classes()) + ".");
       }
     }
     const auto smaller = std::min(halves_.weights.size(), halves_.architecture.size());
@@ -222,7 +240,8 @@ class searcher::epochs_to_run {
 
    private:
     void run() {
-      if (epoch_ <= owner_->owner_->options_.epochs) report_ = owner_->owner_->run_epoch(owner_->halves_, epoch_);
+      if (epoch_ <= owner_->owner_->options_.epochs)
+        report_ = owner_->owner_->run_epoch(owner_->halves_, epoch_);
     }
     epochs_to_run* owner_;
     int epoch_;

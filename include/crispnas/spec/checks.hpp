@@ -113,9 +113,10 @@ concept has_few_joint_nodes = JointNodes <= most_joint_nodes;
 
 template <int JointNodes>
 struct require_few_joint_nodes {
-  static_assert(has_few_joint_nodes<JointNodes>,
-                "crispnas::edge_budget: more than 8 nodes of a cell are in joint groups. Give some of them a group of "
-                "their own.");
+  static_assert(
+      has_few_joint_nodes<JointNodes>,
+      "crispnas::edge_budget: more than 8 nodes of a cell are in joint groups. Give some of them a group of "
+      "their own.");
 };
 
 template <class Cell, class Budget>
@@ -139,7 +140,8 @@ template <class Cell, class Budget>
 constexpr bool budget_is_met_by_one_cell() {
   if constexpr (!node_cover<Cell, Budget>::met) {
     return false;
-  } else if constexpr (!group_counts<Cell, Budget>::met || !has_few_joint_nodes<joint_nodes<Cell, Budget>()>) {
+  } else if constexpr (!group_counts<Cell, Budget>::met ||
+                       !has_few_joint_nodes<joint_nodes<Cell, Budget>()>) {
     return false;
   } else {
     return can_be_met_by_a_reachable_set<Cell, Budget>;
@@ -272,7 +274,8 @@ concept fits_into_a_genotype = Genes <= most_genes;
 template <int Genes>
 struct require_a_genotype {
   static_assert(fits_into_a_genotype<Genes>,
-                "crispnas::spec: the cut cell would have more than the 64 genes that a genotype holds. Keep fewer edges, or "
+                "crispnas::spec: the cut cell would have more than the 64 genes that a genotype holds. Keep "
+                "fewer edges, or "
                 "fewer operations on an edge.");
 };
 

@@ -46,7 +46,7 @@ constexpr bool is_a_writable_name(std::string_view name) {
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
     if (!letter && c != '_' && c != '.' && c != '-') return false;
   }
-  return name.size() <= std::size_t{longest_op_name};
+  return !name.empty() && name.size() <= std::size_t{longest_op_name};
 }
 
 template <class T>
@@ -54,9 +54,10 @@ concept has_a_writable_name = is_a_writable_name(name_of<T>());
 
 template <class T>
 struct require_writable_name {
-  static_assert(has_a_writable_name<T>,
-                "crispnas::op_set: this operation's name cannot be written into a genotype. A name has at most 31 "
-                "letters, digits, '_', '.' or '-'.");
+  static_assert(
+      !is_an_operation<T> || has_a_writable_name<T>,
+      "crispnas::op_set: this operation's name cannot be written into a genotype. A name has 1 to 31 "
+      "letters, digits, '_', '.' or '-'.");
 };
 
 template <int Size>
@@ -75,7 +76,8 @@ struct op_set {
                 "crispnas::op_set: the set is empty. Name at least one operation.");
   static_assert(((sizeof(detail::require_operation<Ops>) > 0) && ...),
                 "crispnas::op_set: see the note above.");
-  static_assert(((sizeof(detail::require_writable_name<Ops>) > 0) && ...), "crispnas::op_set: see the note above.");
+  static_assert(((sizeof(detail::require_writable_name<Ops>) > 0) && ...),
+                "crispnas::op_set: see the note above.");
   static_assert(detail::all_different(names),
                 "crispnas::op_set: an operation is named twice. Every operation has one column in alpha.");
 };

@@ -129,9 +129,9 @@ struct spec {
   // An empty op set has been reported by op_set.
   static_assert(sizeof(detail::require_enough_ops < ops::size == 0 ? 0 : kept_ops::value, ops::size >) > 0,
                 "crispnas::spec: see the note.");
-  static_assert(sizeof(detail::require_a_genotype<
-                       kept_ops::value * detail::most_kept_edges<cell, budget>()>) > 0,
-                "crispnas::spec: see the note.");
+  static_assert(
+      sizeof(detail::require_a_genotype<kept_ops::value * detail::most_kept_edges<cell, budget>()>) > 0,
+      "crispnas::spec: see the note.");
   static_assert(sizeof(detail::require_weights_for_edge_term<regularizer, edge_weights>) > 0,
                 "crispnas::spec: see the note.");
 };

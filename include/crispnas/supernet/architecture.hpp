@@ -2,13 +2,12 @@
 #pragma once
 
 #include <array>
-#include <string>
-#include <utility>
-#include <vector>
-
 #include <crispnas/nn/layers.hpp>
 #include <crispnas/spec/table.hpp>
 #include <crispnas/supernet/weights.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace crispnas {
 
@@ -31,7 +30,8 @@ class architecture {
  public:
   /// alpha starts at 0 (at k/|O| where k > 1 ops are kept), beta at K/n of its group, so that every edge is in the set
   /// B = {beta > 0} of equation 4 and the distance term begins at zero; both plus a little noise.
-  architecture(const space_table& space, const nn::init_context& init, const architecture_noise& noise) : space_(space) {
+  architecture(const space_table& space, const nn::init_context& init, const architecture_noise& noise)
+      : space_(space) {
     for (int type = 0; type < space.cell_types(); ++type) {
       const cell_table& cell = space.cell(type);
       const auto edges = static_cast<std::int64_t>(cell.edges.size());
@@ -42,7 +42,8 @@ class architecture {
       std::vector<double> mean(cell.edges.size(), 0.0);
       for (const auto& group : cell.groups) {
         const auto members = detail::present_members(cell, group);
-        for (auto e : members) mean[static_cast<std::size_t>(e)] = double(group.kept) / double(members.size());
+        for (auto e : members)
+          mean[static_cast<std::size_t>(e)] = double(group.kept) / double(members.size());
       }
       const at::Tensor center = at::tensor(mean, at::kDouble).to(init.device, init.dtype);
       beta_.push_back((center + init.normal({edges}, 0.0, noise.beta)).requires_grad_());
@@ -54,14 +55,18 @@ class architecture {
   /// [edges, ops] of a cell type (0 normal, 1 reduction).
   const at::Tensor& alpha(int type) const { return alpha_[static_cast<std::size_t>(type)]; }
   /// [edges]; undefined where edges have no weights.
-  at::Tensor beta(int type) const { return beta_.empty() ? at::Tensor() : beta_[static_cast<std::size_t>(type)]; }
+  at::Tensor beta(int type) const {
+    return beta_.empty() ? at::Tensor() : beta_[static_cast<std::size_t>(type)];
+  }
 
   /// alpha, then beta, under published names.
   std::vector<std::pair<std::string, at::Tensor>> named() const {
     static constexpr std::array<const char*, 2> kinds{"normal", "reduce"};
     std::vector<std::pair<std::string, at::Tensor>> all;
-    for (std::size_t t = 0; t < alpha_.size(); ++t) all.emplace_back(std::string("alphas_") + kinds[t], alpha_[t]);
-    for (std::size_t t = 0; t < beta_.size(); ++t) all.emplace_back(std::string("betas_") + kinds[t], beta_[t]);
+    for (std::size_t t = 0; t < alpha_.size(); ++t)
+      all.emplace_back(std::string("alphas_") + kinds[t], alpha_[t]);
+    for (std::size_t t = 0; t < beta_.size(); ++t)
+      all.emplace_back(std::string("betas_") + kinds[t], beta_[t]);
     return all;
   }
   const std::vector<at::Tensor>& alphas() const { return alpha_; }
@@ -96,7 +101,8 @@ class architecture {
     for (int type = 0; type < cell_types(); ++type) {
       // The authors' code lets each cell type see the betas of the other one; reproduced for parity only.
       const int source = swapped ? cell_types() - 1 - type : type;
-      all.push_back({op_weights(space_, alpha(type)), edge_weights(space_, space_.cell(source), beta(source)), {}});
+      all.push_back(
+          {op_weights(space_, alpha(type)), edge_weights(space_, space_.cell(source), beta(source)), {}});
     }
     return all;
   }

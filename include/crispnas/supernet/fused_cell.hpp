@@ -1,13 +1,12 @@
 // The same cell through the fused kernels: reads the weights of a search_cell, computes in the blocked layout.
 #pragma once
 
-#include <memory>
-#include <span>
-#include <vector>
-
 #include <crispnas/kernels/kernels.hpp>
 #include <crispnas/spec/table.hpp>
 #include <crispnas/supernet/search_cell.hpp>
+#include <memory>
+#include <span>
+#include <vector>
 
 namespace crispnas {
 
@@ -25,7 +24,8 @@ class fused_cell {
  public:
   using state = std::vector<at::Tensor>;
 
-  fused_cell(std::shared_ptr<search_cell> cell, const space_table& space) : cell_(std::move(cell)), partial_(space.partial) {
+  fused_cell(std::shared_ptr<search_cell> cell, const space_table& space)
+      : cell_(std::move(cell)), partial_(space.partial) {
     for (const auto& mixed : cell_->mixed()) {
       std::vector<kernels::op_params> ops;
       for (std::size_t o = 0; mixed && o < mixed->ops().size(); ++o) {
@@ -46,11 +46,14 @@ class fused_cell {
     std::vector<at::Tensor> states;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       // A cell without preprocessing (residual stages) reads what is one tensor: the stem, a block, or the last node of a cell.
-      states.push_back(cell_->preprocess().empty() ? inputs[i].front() : preprocess(*cell_->preprocess()[i], inputs[i], batch, mode));
+      states.push_back(cell_->preprocess().empty()
+                           ? inputs[i].front()
+                           : preprocess(*cell_->preprocess()[i], inputs[i], batch, mode));
     }
     std::vector<at::Tensor> nodes(static_cast<std::size_t>(table.nodes));
     for (int s = 0; s < table.states(); ++s) {
-      const at::Tensor x = s < table.inputs ? states[static_cast<std::size_t>(s)] : nodes[static_cast<std::size_t>(s - table.inputs)];
+      const at::Tensor x = s < table.inputs ? states[static_cast<std::size_t>(s)]
+                                            : nodes[static_cast<std::size_t>(s - table.inputs)];
       if (!x.defined()) continue;  // a node that nothing enters carries nothing
       std::vector<kernels::mixed_edge> edges;
       std::vector<std::int64_t> rows;
@@ -68,9 +71,11 @@ class fused_cell {
       }
       if (edges.empty()) continue;
       const at::Tensor index = at::tensor(rows, at::kLong);
-      const at::Tensor edge_weights = weights.edges.defined() ? weights.edges.index_select(0, index) : at::Tensor();
+      const at::Tensor edge_weights =
+          weights.edges.defined() ? weights.edges.index_select(0, index) : at::Tensor();
       const int stride = cell_->reduces() && s < table.inputs ? 2 : 1;
-      nodes = kernels::mixed_state(x, weights.ops.index_select(0, index), edge_weights, edges, nodes, {batch, partial_, stride}, mode);
+      nodes = kernels::mixed_state(x, weights.ops.index_select(0, index), edge_weights, edges, nodes,
+                                   {batch, partial_, stride}, mode);
     }
     for (auto& node : nodes) {
       if (!node.defined()) node = empty_node(states, nodes);
@@ -83,7 +88,8 @@ class fused_cell {
   static std::vector<kernels::norm_state> norms_of(torch::nn::Module& module) {
     std::vector<kernels::norm_state> norms;
     for (const auto& part : module.modules()) {
-      if (auto* norm = dynamic_cast<nn::batch_norm*>(part.get())) norms.push_back({norm->running_mean(), norm->running_variance()});
+      if (auto* norm = dynamic_cast<nn::batch_norm*>(part.get()))
+        norms.push_back({norm->running_mean(), norm->running_variance()});
     }
     return norms;
   }
@@ -99,7 +105,8 @@ class fused_cell {
     return {cell_->is_training(), update};
   }
 
-  static at::Tensor preprocess(nn::layer& layer, const state& input, std::int64_t batch, const kernels::norm_mode& mode) {
+  static at::Tensor preprocess(nn::layer& layer, const state& input, std::int64_t batch,
+                               const kernels::norm_mode& mode) {
     if (auto* reduce = dynamic_cast<nn::factorized_reduce*>(&layer)) {
       const auto& norm = reduce->norm();
       return kernels::reduce_inputs(input, reduce->conv_1().weight(), reduce->conv_2().weight(),
@@ -107,7 +114,8 @@ class fused_cell {
     }
     auto& plain = dynamic_cast<nn::relu_conv_bn&>(layer);
     const auto& norm = plain.norm();
-    return kernels::preprocess(input, plain.conv().weight(), {norm.running_mean(), norm.running_variance()}, batch, mode);
+    return kernels::preprocess(input, plain.conv().weight(), {norm.running_mean(), norm.running_variance()},
+                               batch, mode);
   }
 
   /// Zeros in the shape of a node; only a cut leaves a node without input.

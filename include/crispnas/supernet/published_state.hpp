@@ -1,9 +1,8 @@
 // Under which names do the published checkpoints keep a super-network? The parameters and statistics of its
 // modules, and alpha and beta, which the published code keeps beside them:
-//   DARTS, PC-DARTS   stem.0.weight, cells.0._ops.3._ops.4.op.1.weight, alphas_normal, betas_reduce
-//   (PC-DARTS) DAAS              the same, but beta_normal0 [1, 3], beta_normal1 [1, 4], beta_normal2 [1, 5],
-//   beta_reduce0, ...; node 2 has none AutoDL            cells.0.edges.1<-0.3.op.1.weight, arch_parameters
-//   (NAS-Bench-201)
+// - DARTS, PC-DARTS: stem.0.weight, cells.0._ops.3._ops.4.op.1.weight, alphas_normal; PC-DARTS also betas_normal.
+// - DAAS: the same, but beta_normal0 [1, 3], beta_normal1 [1, 4], beta_normal2 [1, 5], beta_reduce0, ...; node 2 has none.
+// - AutoDL (NAS-Bench-201): cells.0.edges.1<-0.3.op.1.weight, arch_parameters.
 // The tensors are the network's own, or views of them: what is copied into them is in the network.
 #pragma once
 

@@ -1,22 +1,22 @@
 // One cell of the super-network: all operations on all edges, weighted.
 #pragma once
 
-#include <memory>
-#include <span>
-#include <vector>
-
 #include <crispnas/nn/mixed_op.hpp>
 #include <crispnas/spec/table.hpp>
 #include <crispnas/supernet/architecture.hpp>
+#include <memory>
+#include <span>
+#include <vector>
 
 namespace crispnas {
 
 /// Where a cell stands in the network.
 struct cell_place {
-  int channels = 0;                 ///< C of each node
-  std::vector<int> input_channels;  ///< of the cells that it reads, oldest first; empty: inputs come as they are
-  bool reduces = false;             ///< edges from inputs have stride 2
-  bool reads_reduced = false;       ///< the previous cell reduces, so the older input is twice as large
+  int channels = 0;  ///< C of each node
+  std::vector<int>
+      input_channels;          ///< of the cells that it reads, oldest first; empty: inputs come as they are
+  bool reduces = false;        ///< edges from inputs have stride 2
+  bool reads_reduced = false;  ///< the previous cell reduces, so the older input is twice as large
 };
 
 class search_cell final : public torch::nn::Module {
@@ -32,9 +32,9 @@ class search_cell final : public torch::nn::Module {
         preprocess_.push_back(register_module(
             name, std::make_shared<nn::factorized_reduce>(init, place.input_channels[i], channels_, false)));
       } else {
-        preprocess_.push_back(register_module(
-            name,
-            std::make_shared<nn::relu_conv_bn>(init, nn::conv_shape{place.input_channels[i], channels_, 1}, false)));
+        preprocess_.push_back(
+            register_module(name, std::make_shared<nn::relu_conv_bn>(
+                                      init, nn::conv_shape{place.input_channels[i], channels_, 1}, false)));
       }
     }
     auto list = register_module("_ops", std::make_shared<torch::nn::Module>("ops"));
@@ -61,7 +61,8 @@ class search_cell final : public torch::nn::Module {
       const auto row = static_cast<std::int64_t>(e);
       bool any = true;
       if (!weights.used.empty()) {
-        used_row.assign(weights.used.begin() + std::ptrdiff_t(e * ops), weights.used.begin() + std::ptrdiff_t((e + 1) * ops));
+        used_row.assign(weights.used.begin() + std::ptrdiff_t(e * ops),
+                        weights.used.begin() + std::ptrdiff_t((e + 1) * ops));
         any = std::find(used_row.begin(), used_row.end(), char{1}) != used_row.end();
       }
       if (!any) continue;

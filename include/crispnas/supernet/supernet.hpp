@@ -1,11 +1,6 @@
 // The super-network: stem, cells that mix all operations on all edges, classifier; and alpha and beta beside the weights.
 #pragma once
 
-#include <memory>
-#include <span>
-#include <string>
-#include <vector>
-
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <crispnas/error.hpp>
@@ -15,23 +10,27 @@
 #include <crispnas/supernet/fused_cell.hpp>
 #include <crispnas/supernet/residual_block.hpp>
 #include <crispnas/supernet/search_cell.hpp>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace crispnas {
 
 /// What computes the cells.
 enum class compute_path : std::uint8_t {
   automatic,  ///< the fused kernels where they can: on the CPU, float32 or float64, ops that all have a fused form
-  stock,      ///< LibTorch's operations, one by one: any device, any op, the reference
-  fused,      ///< the fused kernels, or an error that says why not
+  stock,  ///< LibTorch's operations, one by one: any device, any op, the reference
+  fused,  ///< the fused kernels, or an error that says why not
 };
 
 /// Quantities of a super-network (structure is in the spec).
 struct supernet_options {
-  int channels = 16;        ///< C of the first cells; doubled by every reduction
-  int cells = 8;            ///< stacked: of the whole network; residual stages: of each of the three stages
+  int channels = 16;  ///< C of the first cells; doubled by every reduction
+  int cells = 8;      ///< stacked: of the whole network; residual stages: of each of the three stages
   int classes = 10;
   int image_channels = 3;
-  std::uint64_t seed = 0;   ///< of all initial values
+  std::uint64_t seed = 0;  ///< of all initial values
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
   architecture_noise noise{};
@@ -42,7 +41,10 @@ struct supernet_options {
 class any_supernet : public torch::nn::Module {
  public:
   any_supernet(const space_table& space, std::span<const nn::op_factory> ops, const supernet_options& options)
-      : space_(space), options_(options), init_(checked_init(space, options)), architecture_(space, init_, options.noise) {
+      : space_(space),
+        options_(options),
+        init_(checked_init(space, options)),
+        architecture_(space, init_, options.noise) {
     if (space.layout == skeleton::stacked) {
       build_stacked(ops);
     } else {
@@ -137,7 +139,7 @@ class any_supernet : public torch::nn::Module {
       const fused_cell::state both[2] = {older, previous};
       const std::span<const fused_cell::state> inputs(both, 2);
       auto next = fused_[i]->forward(places_[i].cell->table().inputs == 1 ? inputs.subspan(1) : inputs,
-                                    weights[static_cast<std::size_t>(places_[i].type)], batch);
+                                     weights[static_cast<std::size_t>(places_[i].type)], batch);
       older = std::move(previous);
       previous = std::move(next);
     }
@@ -149,7 +151,9 @@ class any_supernet : public torch::nn::Module {
     const bool can = has_fused_form(space_) && options_.device.is_cpu() &&
                      (options_.dtype == at::kFloat || options_.dtype == at::kDouble);
     if (!can && options_.path == compute_path::fused) {
-      throw error("crispnas::supernet: the fused kernels need the CPU, float32 or float64, and ops that all have a fused form. Take compute_path::automatic or stock.");
+      throw error(
+          "crispnas::supernet: the fused kernels need the CPU, float32 or float64, and ops that all have a "
+          "fused form. Take compute_path::automatic or stock.");
     }
     return can;
   }
@@ -159,16 +163,18 @@ class any_supernet : public torch::nn::Module {
     if (o.channels < 1) fail("channels = " + std::to_string(o.channels) + " is not positive.");
     if (o.cells < 1) fail("cells = " + std::to_string(o.cells) + " is not positive.");
     if (o.classes < 2) fail("classes = " + std::to_string(o.classes) + "; a classifier needs at least 2.");
-    if (o.image_channels < 1) fail("image_channels = " + std::to_string(o.image_channels) + " is not positive.");
+    if (o.image_channels < 1)
+      fail("image_channels = " + std::to_string(o.image_channels) + " is not positive.");
     // A stride-2 skip halves the channels that ops see once more (factorized reduce).
     if (space.layout == skeleton::stacked && o.channels % (2 * space.partial) != 0) {
-      fail("channels = " + std::to_string(o.channels) + " is not a multiple of " + std::to_string(space.partial) +
-           " * 2 (partial channels K = " + std::to_string(space.partial) +
+      fail("channels = " + std::to_string(o.channels) + " is not a multiple of " +
+           std::to_string(space.partial) + " * 2 (partial channels K = " + std::to_string(space.partial) +
            ", halved by factorized reduction). Take the next multiple, " +
            std::to_string((o.channels / (2 * space.partial) + 1) * 2 * space.partial) + ".");
     }
     if (space.layout != skeleton::stacked && o.channels % space.partial != 0) {
-      fail("channels = " + std::to_string(o.channels) + " is not a multiple of K = " + std::to_string(space.partial) + ".");
+      fail("channels = " + std::to_string(o.channels) +
+           " is not a multiple of K = " + std::to_string(space.partial) + ".");
     }
     if (!o.device.is_cpu() && !o.device.is_meta() && !(o.device.is_cuda() && at::hasCUDA())) {
       fail("device " + o.device.str() +
@@ -186,9 +192,10 @@ class any_supernet : public torch::nn::Module {
     }
     const std::int64_t multiple = std::int64_t{1} << reductions();
     if (x.size(2) % multiple != 0 || x.size(3) % multiple != 0 || x.size(2) == 0 || x.size(3) == 0) {
-      throw error("crispnas::supernet: images of " + std::to_string(x.size(2)) + " x " + std::to_string(x.size(3)) +
-                  " cannot be halved " + std::to_string(reductions()) + " times. Height and width must be multiples of " +
-                  std::to_string(multiple) + "; pad the images, or take fewer cells.");
+      throw error("crispnas::supernet: images of " + std::to_string(x.size(2)) + " x " +
+                  std::to_string(x.size(3)) + " cannot be halved " + std::to_string(reductions()) +
+                  " times. Height and width must be multiples of " + std::to_string(multiple) +
+                  "; pad the images, or take fewer cells.");
     }
   }
 
@@ -202,7 +209,8 @@ class any_supernet : public torch::nn::Module {
   void build_classifier(int in) {
     auto classifier = register_module("classifier", std::make_shared<torch::nn::Module>("classifier"));
     const double bound = 1.0 / std::sqrt(double(in));
-    classifier_weight_ = classifier->register_parameter("weight", init_.uniform({options_.classes, in}, bound));
+    classifier_weight_ =
+        classifier->register_parameter("weight", init_.uniform({options_.classes, in}, bound));
     classifier_bias_ = classifier->register_parameter("bias", init_.uniform({options_.classes}, bound));
   }
 
@@ -239,7 +247,8 @@ class any_supernet : public torch::nn::Module {
     build_stem(channels);
     for (int stage = 0; stage < 3; ++stage) {
       for (int i = 0; i < options_.cells; ++i) {
-        add({std::make_shared<search_cell>(init_, space_, space_.normal, ops, cell_place{channels, {}, false, false}),
+        add({std::make_shared<search_cell>(init_, space_, space_.normal, ops,
+                                           cell_place{channels, {}, false, false}),
              nullptr, 0});
       }
       if (stage == 2) break;
@@ -259,7 +268,8 @@ class any_supernet : public torch::nn::Module {
   std::shared_ptr<nn::sequence> stem_;
   std::shared_ptr<torch::nn::Module> cells_;
   std::vector<place_in_network> places_;
-  std::vector<std::unique_ptr<fused_cell>> fused_;  ///< one per place where the fused kernels compute; null for a block
+  std::vector<std::unique_ptr<fused_cell>>
+      fused_;  ///< one per place where the fused kernels compute; null for a block
   std::shared_ptr<nn::sequence> last_;
   at::Tensor classifier_weight_;
   at::Tensor classifier_bias_;

@@ -184,6 +184,12 @@ constexpr genotype_reading read_genotype(std::string_view text) {
   if (normal.form != gene_form::none && reduction.form != gene_form::none && normal.form != reduction.form) {
     in.fail_at(reduction.genes[0].position, "a gene in the form of the normal cell's");
   }
+  // A list as long as all edges of one cell, beside one that is all edges: a wrong source, not a larger cell.
+  if (inputs == 2 && found.value.has_reduction && normal.count == reduction.count &&
+      (nodes_of_all_edges(normal) > 0) != (nodes_of_all_edges(reduction) > 0)) {
+    const written_cell& broken = nodes_of_all_edges(normal) > 0 ? reduction : normal;
+    in.fail_at(broken.genes[0].position, "all edges, as in the other cell");
+  }
   const bool all_edges =
       inputs == 2 && nodes_of_all_edges(normal) > 0 &&
       (!found.value.has_reduction || nodes_of_all_edges(reduction) == nodes_of_all_edges(normal));
