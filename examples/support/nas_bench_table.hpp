@@ -64,8 +64,8 @@ class nas_bench_table {
       entry accuracy{};
       for (auto& a : accuracy) {
         const auto text = field();
-        const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), a);
-        if (code != std::errc() || end != text.data() + text.size() || !(a >= 0 && a <= 100)) {
+        const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), a);
+        if (problem != std::errc() || end != text.data() + text.size() || !(a >= 0 && a <= 100)) {
           fail("'" + std::string(text) + "' is no accuracy in percent.");
         }
       }
