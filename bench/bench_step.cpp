@@ -32,7 +32,31 @@ struct bench_options {
   std::string path = "fused";
   std::string method = "pc_darts";
   std::string space = "darts";
+  int nodes = 4;
 };
+
+/// PC-DARTS over a cell of other than four nodes: 5, 9, 20 or 27 edges, to see how cost grows with them.
+template <int Nodes>
+support::method_choice dense_method() {
+  return {"pc_darts", cn::configuration_of<cn::pc_darts_spec<cn::dense_cell<2, Nodes, cn::darts_ops>>>(),
+          0.0};
+}
+
+support::method_choice method_of(const bench_options& o) {
+  if (o.space != "darts") return support::nas_bench_201_method(o.method);
+  switch (o.nodes) {
+    case 2:
+      return dense_method<2>();
+    case 3:
+      return dense_method<3>();
+    case 5:
+      return dense_method<5>();
+    case 6:
+      return dense_method<6>();
+    default:
+      return support::darts_method(o.method, 8, std::stoi(o.partial));
+  }
+}
 
 /// Peak resident memory of this process so far, in MiB.
 double peak_mib() {
@@ -43,8 +67,11 @@ double peak_mib() {
 
 void run(const bench_options& o) {
   at::set_num_threads(o.threads);
-  const auto method = o.space == "darts" ? support::darts_method(o.method, 8, std::stoi(o.partial))
-                                         : support::nas_bench_201_method(o.method);
+  if (o.nodes != 4 && (o.space != "darts" || o.method != "pc_darts" || o.partial != "4")) {
+    throw support::usage_error(
+        "--nodes other than 4 goes with the darts space, --method pc_darts and --k 4.");
+  }
+  const auto method = method_of(o);
   const auto path = o.path == "fused" ? cn::compute_path::fused : cn::compute_path::stock;
   const double idle = peak_mib();
   cn::any_supernet net(method.configuration.space, method.configuration.ops,
@@ -72,6 +99,7 @@ void run(const bench_options& o) {
   const nlohmann::json line{{"path", o.path},
                             {"method", o.method},
                             {"space", o.space},
+                            {"edges", net.space().normal.edges.size()},
                             {"threads", o.threads},
                             {"batch", o.batch},
                             {"channels", o.channels},
@@ -95,6 +123,7 @@ int main(int argc, char** argv) {
   app.add_option("--batch", o.batch, "images in a batch")->check(CLI::Range(2, 65536));
   app.add_option("--channels", o.channels, "channels C of the first cell");
   app.add_option("--space", o.space, "search space")->check(support::one_of(support::space_names));
+  app.add_option("--nodes", o.nodes, "nodes of a cell (darts space)")->check(CLI::IsMember({2, 3, 4, 5, 6}));
   app.add_option("--cells", o.cells, "cells (nas_bench_201: of each stage)")->check(CLI::Range(1, 100));
   app.add_option("--size", o.size, "height and width of the images")->check(CLI::Range(4, 1024));
   app.add_option("--steps", o.steps, "steps that are timed")->check(CLI::Range(1, 10000));

@@ -48,7 +48,8 @@ void check(const std::string& name, const cn::genotype& cell, cn::derived_option
   std::map<std::string, at::Tensor> expected;
   const auto file = std::filesystem::path(CRISPNAS_PARITY_FIXTURES) / "derived.expected.safetensors";
   std::string names;
-  for (const auto& [key, text] : cn::safetensors_file(file).metadata()) {
+  const cn::safetensors_file stored(file);
+  for (const auto& [key, text] : stored.metadata()) {
     if (key == name) names = text;
   }
   for (const auto& [key, value] : cn::read_safetensors(file)) {

@@ -265,8 +265,8 @@ TEST_CASE("FairDARTS: sigmoid op weights and its separation loss, through given 
   });
 }
 
-TEST_CASE_TEMPLATE("the unrolled gradient, with and without momentum; nothing else moves", Published, darts,
-                   pc_darts) {
+TEST_CASE_TEMPLATE("the unrolled gradient, with and without momentum, and nothing else moves", Published,
+                   darts, pc_darts) {
   const expected theirs(Published::name);
   everywhere<Published>([&](at::ScalarType dtype, cn::compute_path path) {
     for (const std::string momentum : {"", ".momentum"}) {

@@ -388,7 +388,7 @@ TEST_CASE("errors say where, what was expected and what was found") {
   fails("Genotype(normal=[0->2 a], normal_concat=[1])", 41, "a node from 2 to 30", "'1])'");
   fails("Genotype(normal=[0->2 a], normal_concat=range(3, 2))", 49, "a state from 3 to 31", "'2))'");
   fails("Genotype(normal=[0->2 a], normal_concat=2)", 40, "'('", "'2)'");
-  fails("Genotype(normal=[0->2 a], normal_concat=[2]) # mine", 45, "the end of the text", "'# mine'");
+  fails("Genotype(normal=[0->2 a], normal_concat=[2]) mine", 45, "the end of the text", "'mine'");
   fails("Genotype(normal=[0->2 a], normal_concat=[2], reduce=[])", 54, "','", "')'");
   fails("Genotype(normal=[0->2 abcdefghijklmnopqrstuvwxyz_12345], normal_concat=[2])", 22,
         "the name of an op (letters, digits, _ - . :, at most 31 characters)", "'abcdefghijklmnop'");

@@ -311,10 +311,28 @@ TEST_CASE("options that cannot work") {
   CHECK(contains(with([](auto& o) { o.batch_size = 11; }),
                  "batch_size = 11 is larger than a half of the training data (10"));
   CHECK(contains(with([](auto& o) { o.batch_size = 1; }), "batch_size = 1"));
-  CHECK(contains(with([](auto& o) { o.alpha_rate = -1; }), "rate"));
-  CHECK(contains(with([](auto& o) { o.weight_rate = NAN; }), "rate"));
-  CHECK(contains(with([](auto& o) { o.beta_warmup = 1.5; }), "warm-up"));
+  CHECK(contains(with([](auto& o) { o.alpha_rate = -1; }), "alpha_rate = -1"));
+  CHECK(contains(with([](auto& o) { o.weight_rate = NAN; }), "weight_rate = nan"));
+  CHECK(contains(with([](auto& o) { o.last_weight_rate = INFINITY; }), "last_weight_rate = inf"));
+  CHECK(contains(with([](auto& o) { o.strength = NAN; }), "strength = nan"));
+  CHECK(contains(with([](auto& o) { o.momentum = 1.0; }), "momentum = 1"));
+  CHECK(contains(with([](auto& o) { o.beta_warmup = 1.5; }), "beta_warmup = 1.5"));
   CHECK(with([](auto& o) { o.batch_size = 10; }) == "no error");
+}
+
+TEST_CASE("data that does not fit the network or a search") {
+  cn::supernet<darts<>> net(small_options());
+  cn::searcher search(net, quick());
+  const auto of = [](std::vector<std::int64_t> labels, std::int64_t classes) {
+    const auto n = std::int64_t(labels.size());
+    return cn::labelled_images(at::zeros({n, 3, 8, 8}, at::kByte), at::tensor(labels, at::kLong), classes);
+  };
+  std::vector<std::int64_t> mixed(40), sorted(40);
+  for (std::size_t i = 0; i < 40; ++i) mixed[i] = std::int64_t(i % 4), sorted[i] = std::int64_t(i / 10);
+  CHECK(contains(message_of([&] { search.run(of(mixed, 4)); }),
+                 "the images have 4 classes, the super-network 2"));
+  CHECK(contains(message_of([&] { of(sorted, 4).halves(); }), "sorted by class. Mix it first"));
+  CHECK(message_of([&] { of(mixed, 4).halves(); }) == "no error");
 }
 
 TEST_CASE("DA2S makes the super-network crisp, the control does not") {
