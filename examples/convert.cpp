@@ -144,6 +144,7 @@ int main(int argc, char** argv) {
   convert_flags flags;
   CLI::App app{"Shows, checks, renames and evaluates .safetensors files of super-networks."};
   app.option_defaults()->always_capture_default();
+  app.require_subcommand(1);
   const auto command = [&](const char* name, const char* what) {
     CLI::App* added = app.add_subcommand(name, what);
     added->add_option("file", flags.file, "the .safetensors file")->required()->check(CLI::ExistingFile);
@@ -170,8 +171,6 @@ int main(int argc, char** argv) {
   compute->add_option("--batch", flags.batch_size, "images at a time")->check(CLI::Range(1, 1000000));
   if (const auto code = support::parse_command_line(app, argc, argv)) return *code;
   return support::guarded("convert", [&] {
-    if (app.get_subcommands().empty())
-      throw support::usage_error("say what to do: info, check, rename or evaluate. See --help.");
     if (show->parsed()) info(flags);
     if (compare->parsed()) check(flags);
     if (name->parsed()) rename(flags);
