@@ -119,14 +119,15 @@ int main(int argc, char** argv) {
   bench_options o;
   CLI::App app{"Times one bilevel step of the super-network on random images."};
   app.option_defaults()->always_capture_default();
-  app.add_option("--threads", o.threads, "CPU threads")->check(CLI::Range(1, 1024));
-  app.add_option("--batch", o.batch, "images in a batch")->check(CLI::Range(2, 65536));
+  app.add_option("--threads", o.threads, "CPU threads")->check(support::between(1, 1024));
+  app.add_option("--batch", o.batch, "images in a batch")->check(support::between(2, 65536));
   app.add_option("--channels", o.channels, "channels C of the first cell");
   app.add_option("--space", o.space, "search space")->check(support::one_of(support::space_names));
-  app.add_option("--nodes", o.nodes, "nodes of a cell (darts space)")->check(CLI::IsMember({2, 3, 4, 5, 6}));
-  app.add_option("--cells", o.cells, "cells (nas_bench_201: of each stage)")->check(CLI::Range(1, 100));
-  app.add_option("--size", o.size, "height and width of the images")->check(CLI::Range(4, 1024));
-  app.add_option("--steps", o.steps, "steps that are timed")->check(CLI::Range(1, 10000));
+  app.add_option("--nodes", o.nodes, "nodes of a cell (darts space)")
+      ->check(support::one_of({"2", "3", "4", "5", "6"}));
+  app.add_option("--cells", o.cells, "cells (nas_bench_201: of each stage)")->check(support::between(1, 100));
+  app.add_option("--size", o.size, "height and width of the images")->check(support::between(4, 1024));
+  app.add_option("--steps", o.steps, "steps that are timed")->check(support::between(1, 10000));
   app.add_option("--k", o.partial, "ops see 1/K of the channels")
       ->check(support::one_of(support::partial_names));
   app.add_option("--path", o.path, "kernels of this library, or LibTorch's operations")

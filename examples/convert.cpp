@@ -130,12 +130,12 @@ void add_network(CLI::App& command, convert_flags& flags) {
   command.add_option("--method", flags.method, "whose super-network")
       ->check(support::one_of(support::published_names));
   command.add_option("--channels", flags.network.channels, "channels C of the first cell")
-      ->check(CLI::Range(1, 4096));
+      ->check(support::between(1, 4096));
   command.add_option("--cells", flags.network.cells, "cells (nas_bench_201: of each stage)")
-      ->check(CLI::Range(1, 100));
-  command.add_option("--classes", flags.network.classes, "classes")->check(CLI::Range(2, 100000));
+      ->check(support::between(1, 100));
+  command.add_option("--classes", flags.network.classes, "classes")->check(support::between(2, 100000));
   command.add_option("--image-channels", flags.network.image_channels, "channels of the images")
-      ->check(CLI::Range(1, 4096));
+      ->check(support::between(1, 4096));
 }
 
 }  // namespace
@@ -168,7 +168,7 @@ int main(int argc, char** argv) {
       ->required()
       ->check(CLI::ExistingFile);
   compute->add_option("--output", flags.output, "the .safetensors file for `logits`")->required();
-  compute->add_option("--batch", flags.batch_size, "images at a time")->check(CLI::Range(1, 1000000));
+  compute->add_option("--batch", flags.batch_size, "images at a time")->check(support::between(1, 1000000));
   if (const auto code = support::parse_command_line(app, argc, argv)) return *code;
   return support::guarded("convert", [&] {
     if (show->parsed()) info(flags);

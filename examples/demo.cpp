@@ -117,7 +117,9 @@ void run(const demo_options& options) {
              "control (no regularizer)", "da2s", "da2s loses");
   for (int kept : budgets) fmt::print("{}", table(results, kept));
 
-  nlohmann::json report{{"scale", support::scale_json(s, train.size(), held_out.size())}};
+  nlohmann::json report{{"scale", support::scale_json(s, train.size(), held_out.size())},
+                        {"weight_rate", s.weight_rate},
+                        {"strength", s.strength}};
   for (const auto& r : results) {
     for (std::size_t i = 0; i < r.budgets.size(); ++i) {
       report["results"].push_back({{"method", r.method},
@@ -205,22 +207,26 @@ int main(int argc, char** argv) {
   app.option_defaults()->always_capture_default();
   app.add_option("--data", options.data, "folder of the Fashion-MNIST files");
   app.add_option("--out", options.out, "folder for pictures and numbers");
-  app.add_option("--seeds", options.seeds, "how many seeds")->check(CLI::Range(1, 100));
-  app.add_option("--first-seed", options.first_seed, "the first seed")->check(CLI::Range(0, 1000000));
+  app.add_option("--seeds", options.seeds, "how many seeds")->check(support::between(1, 100));
+  app.add_option("--first-seed", options.first_seed, "the first seed")->check(support::between(0, 1000000));
   app.add_option("--random-cells", options.random_cells,
                  "also train the cut cells and this many random ones from scratch")
-      ->check(CLI::Range(0, 100));
-  app.add_option("--workers", options.workers, "searches side by side")->check(CLI::Range(1, 256));
-  app.add_option("--images", options.images, "training images")->check(CLI::Range(200, 60000));
-  app.add_option("--held-out", options.held_out, "held-out images")->check(CLI::Range(100, 10000));
-  app.add_option("--epochs", options.scale.epochs, "epochs of each search")->check(CLI::Range(1, 1000));
-  app.add_option("--batch", options.scale.batch_size, "images in a batch")->check(CLI::Range(2, 4096));
-  app.add_option("--channels", options.scale.channels, "channels C of the first cell");
-  app.add_option("--cells", options.scale.cells, "cells of the super-network");
+      ->check(support::between(0, 100));
+  app.add_option("--workers", options.workers, "searches side by side")->check(support::between(1, 256));
+  app.add_option("--images", options.images, "training images")->check(support::between(200, 60000));
+  app.add_option("--held-out", options.held_out, "held-out images")->check(support::between(100, 10000));
+  app.add_option("--epochs", options.scale.epochs, "epochs of each search")->check(support::between(1, 1000));
+  app.add_option("--batch", options.scale.batch_size, "images in a batch")->check(support::between(2, 4096));
+  app.add_option("--channels", options.scale.channels, "channels C of the first cell")
+      ->check(support::between(1, 65536));
+  app.add_option("--cells", options.scale.cells, "cells of the super-network")
+      ->check(support::between(1, 1000));
   app.add_option("--k", options.scale.partial, "partial channels: ops see 1/K")
-      ->check(CLI::IsMember({1, 2, 4}));
-  app.add_option("--weight-rate", options.scale.weight_rate, "initial rate of the weights");
-  app.add_option("--strength", options.scale.strength, "factor on the regularizer");
+      ->check(support::one_of({"1", "2", "4"}));
+  app.add_option("--weight-rate", options.scale.weight_rate, "initial rate of the weights")
+      ->check(support::not_negative());
+  app.add_option("--strength", options.scale.strength, "factor on the regularizer")
+      ->check(support::not_negative());
   app.add_flag("--quiet", options.quiet, "no progress");
   if (const auto code = support::parse_command_line(app, argc, argv)) return *code;
   return support::guarded("demo", [&] { run(options); });

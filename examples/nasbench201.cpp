@@ -160,6 +160,8 @@ void search(const flags& f) {
   });
 
   nlohmann::json report{{"scale", support::scale_json(s, train.size(), held_out.size())},
+                        {"weight_rate", s.weight_rate},
+                        {"strength", s.strength},
                         {"best", table.best()},
                         {"mean", table.mean()}};
   std::string rows;
@@ -225,21 +227,23 @@ int main(int argc, char** argv) {
   many->add_option("--data", f.data, "folder of the images");
   many->add_option("--out", f.out, "folder for the numbers");
   many->add_option("--images", f.images, "training images, both halves together")
-      ->check(CLI::Range(2, 1000000));
-  many->add_option("--held-out", f.held_out, "held-out images")->check(CLI::Range(1, 1000000));
-  many->add_option("--seeds", f.seeds, "how many seeds")->check(CLI::Range(1, 100));
-  many->add_option("--first-seed", f.first_seed, "the first seed")->check(CLI::Range(0, 1000000));
+      ->check(support::between(2, 1000000));
+  many->add_option("--held-out", f.held_out, "held-out images")->check(support::between(1, 1000000));
+  many->add_option("--seeds", f.seeds, "how many seeds")->check(support::between(1, 100));
+  many->add_option("--first-seed", f.first_seed, "the first seed")->check(support::between(0, 1000000));
   many->add_option("--correlation", f.correlation, "random cells for the rank correlation; 0: none")
-      ->check(CLI::Range(0, 15625));
-  many->add_option("--workers", f.workers, "searches side by side")->check(CLI::Range(1, 256));
-  many->add_option("--channels", s.channels, "channels C of the first stage")->check(CLI::Range(1, 1024));
-  many->add_option("--cells", s.cells, "cells of each stage")->check(CLI::Range(1, 100));
-  many->add_option("--epochs", s.epochs, "epochs")->check(CLI::Range(1, 100000));
-  many->add_option("--batch", s.batch_size, "images in a batch")->check(CLI::Range(2, 1000000));
-  many->add_option("--weight-rate", s.weight_rate, "initial rate of the weights");
+      ->check(support::between(0, 15625));
+  many->add_option("--workers", f.workers, "searches side by side")->check(support::between(1, 256));
+  many->add_option("--channels", s.channels, "channels C of the first stage")
+      ->check(support::between(1, 1024));
+  many->add_option("--cells", s.cells, "cells of each stage")->check(support::between(1, 100));
+  many->add_option("--epochs", s.epochs, "epochs")->check(support::between(1, 100000));
+  many->add_option("--batch", s.batch_size, "images in a batch")->check(support::between(2, 1000000));
+  many->add_option("--weight-rate", s.weight_rate, "initial rate of the weights")
+      ->check(support::not_negative());
   many->add_option("--arch-rate", s.arch_rate,
                    "rate of alpha; 0: so that a logit can travel as far as in the paper");
-  many->add_option("--strength", s.strength, "factor on the regularizer");
+  many->add_option("--strength", s.strength, "factor on the regularizer")->check(support::not_negative());
   many->add_flag("--quiet", f.quiet, "no progress");
   if (const auto code = support::parse_command_line(app, argc, argv)) return *code;
   return support::guarded("nasbench201", [&] { one->parsed() ? lookup(f) : search(f); });

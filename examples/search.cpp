@@ -1,6 +1,7 @@
 // Searches a cell and measures what its cut costs. Space, K, budget and method are compiled in and chosen by name; quantities are
 // flags. Leaves genotype, metrics, pictures and a summary in a folder.
 #include <fmt/format.h>
+#include <torch/version.h>
 
 #include <crispnas/crispnas.hpp>
 #include <crispnas/format.hpp>
@@ -76,25 +77,27 @@ void run(search_flags flags) {
   fmt::print("{}, {} on {}, {} space, {} of {} edges, seed {}\n{}\n", flags.method,
              flags.order == "single" ? "single level" : flags.order + " order", flags.dataset, flags.space,
              kept, darts_space ? 14 : 6, flags.seed, support::scale_text(s, train.size(), held_out.size()));
-  fmt::print("weights: SGD {} to {} (cosine); alpha, beta: Adam {:.6f}; regularizer x {}\n",
-             options.weight_rate, options.last_weight_rate, options.alpha_rate, options.strength);
+  fmt::print("weights: SGD {} to {} (cosine); alpha: Adam {:.6f}, beta: Adam {:.6f}; regularizer x {}\n",
+             options.weight_rate, options.last_weight_rate, options.alpha_rate, options.beta_rate,
+             options.strength);
   std::fflush(stdout);
 
   const std::int64_t steps = train.size() / 2 / s.batch_size;  // of an epoch
+  const std::filesystem::path out = flags.out;
+  support::metrics_file metrics(out / "metrics.csv");
   support::progress bar("searching", s.epochs * steps, flags.quiet);
   const auto result = support::run_search(
       method, kept, {}, s, train, held_out, flags.seed, [&](const cn::step_progress&) { bar.advance(); },
       [&](const support::epoch_record& e) {
+        metrics.add(e);
         bar.update(e.report.epoch * steps, fmt::format("cut {:.1f} -> {:.1f} %", e.before, e.after));
       });
   bar.finish();
 
-  const std::filesystem::path out = flags.out;
   const cn::genotype& found = result.genotypes.front();
   const auto& gap = result.gaps.front();
   const auto title = fmt::format("{}, {} of {} edges", flags.method, kept, darts_space ? 14 : 6);
   support::write_file(out / "genotype.txt", cn::to_text(found) + "\n");
-  support::write_file(out / "metrics.csv", support::metrics_csv(result));
   support::write_file(out / "accuracy.svg", support::accuracy_chart(result, title));
   support::write_file(out / "normal.svg", cn::to_svg(found.normal));
   support::write_file(out / "normal.dot", cn::to_dot(found.normal));
@@ -112,7 +115,8 @@ void run(search_flags flags) {
                                {"seed", flags.seed},
                                {"device", flags.device},
                                {"scale", support::scale_json(s, train.size(), held_out.size())},
-                               {"arch_rate", options.alpha_rate},
+                               {"options", support::options_json(options)},
+                               {"libtorch", TORCH_VERSION},
                                {"genotype", cn::to_text(found)},
                                {"gap", support::gap_json(gap)},
                                {"cells_changed_by_feasibility", changed},
@@ -145,26 +149,42 @@ int main(int argc, char** argv) {
   app.add_option("--dataset", flags.dataset, "images")->check(support::one_of({"fashion-mnist", "cifar-10"}));
   app.add_option("--data", flags.data, "folder of the images");
   app.add_option("--images", flags.images, "training images, both halves together; 0: all")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--held-out", flags.held_out, "held-out images; 0: all")->check(CLI::NonNegativeNumber);
+      ->check(support::not_negative());
+  app.add_option("--held-out", flags.held_out, "held-out images; 0: all")->check(support::not_negative());
   app.add_option("--out", flags.out, "folder for the results");
   app.add_option("--device", flags.device, "cpu, cuda or cuda:N");
   app.add_option("--threads", flags.threads, "CPU threads; 0: as LibTorch chooses")
-      ->check(CLI::Range(0, 1024));
-  app.add_option("--seed", flags.seed, "of initial values, shuffles and augmentation");
-  app.add_option("--channels", s.channels, "channels C of the first cell");
-  app.add_option("--cells", s.cells, "cells (nas_bench_201: of each stage)");
-  app.add_option("--epochs", s.epochs, "epochs")->check(CLI::Range(1, 100000));
-  app.add_option("--batch", s.batch_size, "images in a batch")->check(CLI::Range(2, 1000000));
-  app.add_option("--weight-rate", s.weight_rate, "initial rate of the weights");
-  app.add_option("--last-weight-rate", s.last_weight_rate, "rate of the weights at the end of the cosine");
+      ->check(support::between(0, 1024));
+  app.add_option("--seed", flags.seed, "of initial values, shuffles and augmentation")
+      ->check(support::not_negative());
+  app.add_option("--channels", s.channels, "channels C of the first cell")->check(support::between(1, 65536));
+  app.add_option("--cells", s.cells, "cells (nas_bench_201: of each stage)")
+      ->check(support::between(1, 1000));
+  app.add_option("--epochs", s.epochs, "epochs")->check(support::between(1, 100000));
+  app.add_option("--batch", s.batch_size, "images in a batch")->check(support::between(2, 1000000));
+  app.add_option("--weight-rate", s.weight_rate, "initial rate of the weights")
+      ->check(support::not_negative());
+  app.add_option("--last-weight-rate", s.last_weight_rate, "rate of the weights at the end of the cosine")
+      ->check(support::not_negative());
   app.add_option("--arch-rate", s.arch_rate,
                  "rate of alpha and beta; 0: so that a logit can travel as far as in the paper");
-  app.add_option("--strength", s.strength, "factor on the regularizer");
+  app.add_option("--alpha-rate", s.alpha_rate, "rate of alpha alone; 0: as --arch-rate says");
+  app.add_option("--beta-rate", s.beta_rate, "rate of beta alone; 0: as --arch-rate says");
+  app.add_option("--momentum", s.others.momentum, "of the weights")->check(support::not_negative());
+  app.add_option("--weight-decay", s.others.weight_decay, "of the weights")->check(support::not_negative());
+  app.add_option("--clip", s.others.clip, "largest norm of the weights' gradient; 0: any");
+  app.add_option("--arch-decay", s.others.arch_decay, "weight decay of alpha and beta")
+      ->check(support::not_negative());
+  app.add_option("--alpha-warmup", s.others.alpha_warmup, "fraction of the epochs in which alpha waits")
+      ->check(support::not_negative());
+  app.add_option("--beta-warmup", s.others.beta_warmup, "fraction of the epochs in which beta waits")
+      ->check(support::not_negative());
+  app.add_option("--strength", s.strength, "factor on the regularizer")->check(support::not_negative());
   app.add_option("--crop-padding", s.augment.crop_padding, "random crop out of this much padding")
-      ->check(CLI::NonNegativeNumber);
+      ->check(support::not_negative());
   app.add_option("--cutout", s.augment.cutout, "side of the square that is blanked; 0: none")
-      ->check(CLI::NonNegativeNumber);
+      ->check(support::not_negative());
+  app.add_flag("!--no-flip", s.augment.flip, "do not mirror images");
   app.add_flag("--quiet", flags.quiet, "no progress");
   if (const auto code = support::parse_command_line(app, argc, argv)) return *code;
   for (const char* flag : {"--budget", "--k"}) {

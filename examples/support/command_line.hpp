@@ -4,7 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -20,6 +22,60 @@
 
 namespace support {
 
+namespace detail {
+inline std::optional<double> number_of(const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (text.empty() || end != text.c_str() + text.size()) return std::nullopt;
+  return value;
+}
+inline std::string short_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.10g", value);
+  return text;
+}
+}  // namespace detail
+
+/// "; did you mean 'x'?": the nearest number among numbers, the nearest word among words.
+inline std::string nearest_of(const std::string& given, const std::vector<std::string>& valid) {
+  const auto wanted = detail::number_of(given);
+  if (!wanted || std::isnan(*wanted)) return did_you_mean(given, valid);
+  const std::string* best = nullptr;
+  double distance = 0.0;
+  for (const auto& word : valid) {
+    const auto value = detail::number_of(word);
+    if (!value) return did_you_mean(given, valid);
+    if (best == nullptr || std::abs(*value - *wanted) < distance)
+      best = &word, distance = std::abs(*value - *wanted);
+  }
+  return best == nullptr ? std::string() : "; did you mean '" + *best + "'?";
+}
+
+/// A check for a number with bounds, both allowed: `->check(support::between(1, 100))`.
+inline CLI::Validator between(double low, double high) {
+  const std::string range = "from " + detail::short_text(low) + " to " + detail::short_text(high);
+  return CLI::Validator(
+      [low, high, range](std::string& given) {
+        const auto value = detail::number_of(given);
+        if (!value || std::isnan(*value)) return "'" + given + "' is no number " + range + ".";
+        if (*value >= low && *value <= high) return std::string();
+        return "'" + given + "' is not " + range + "; the nearest is " +
+               detail::short_text(std::clamp(*value, low, high)) + ".";
+      },
+      "{" + range + "}");
+}
+
+/// A check for a finite number that is 0 or more.
+inline CLI::Validator not_negative() {
+  return CLI::Validator(
+      [](std::string& given) {
+        const auto value = detail::number_of(given);
+        if (!value || !std::isfinite(*value)) return "'" + given + "' is no number of 0 or more.";
+        return *value >= 0 ? std::string() : "'" + given + "' is below 0; the nearest is 0.";
+      },
+      "{0 or more}");
+}
+
 /// A check for an option with a fixed list of values: `app.add_option("--method",
 /// m)->check(support::one_of({"da2s", "darts"}))`.
 inline CLI::Validator one_of(std::vector<std::string> valid) {
@@ -27,7 +83,7 @@ inline CLI::Validator one_of(std::vector<std::string> valid) {
   return CLI::Validator(
       [valid = std::move(valid), list](std::string& given) {
         if (std::find(valid.begin(), valid.end(), given) != valid.end()) return std::string();
-        const std::string guess = did_you_mean(given, valid);
+        const std::string guess = nearest_of(given, valid);
         return "'" + given + "' is not one of " + list + (guess.empty() ? "." : guess);
       },
       "{" + list + "}");

@@ -2,6 +2,7 @@
 // else failed. In both cases with one message on stderr.
 #pragma once
 
+#include <algorithm>
 #include <crispnas/error.hpp>
 #include <cstdio>
 #include <exception>
@@ -31,7 +32,10 @@ decltype(auto) or_usage_error(Body&& body) {
 /// What an exception says, without the backtrace that LibTorch appends to its own (c10::Error::what).
 inline std::string message_of_exception(const std::exception& e) {
   const std::string_view what = e.what();
-  return std::string(what.substr(0, what.find("\nException raised from ")));
+  std::string text(what.substr(0, std::min(what.find("\nException raised from "), what.find("\nframe #"))));
+  if (text.find("not enough memory") != std::string::npos)
+    text += "\nTake fewer channels or cells, or a smaller batch.";
+  return text;
 }
 
 /// Runs `body` and turns what it throws into a message and an exit code. `body` returns the exit code, or

@@ -21,7 +21,10 @@ struct scale {
   std::int64_t batch_size = 32;
   double weight_rate = 0.1;
   double last_weight_rate = 0.0;
-  double arch_rate = 0.0;  ///< of alpha and beta; 0: so that they can travel as far as in the paper
+  double arch_rate = 0.0;       ///< of alpha and beta; 0: so that they can travel as far as in the paper
+  double alpha_rate = 0.0;      ///< 0: as arch_rate says
+  double beta_rate = 0.0;       ///< 0: as arch_rate says
+  cn::search_options others{};  ///< momentum, decays, clip, warm-ups; the rest of it stands here
   double travel = 19500 * 3e-4;
   bool reestimate = false;  ///< also measure the cut with batch-norm statistics measured again
   cn::search_order order = cn::search_order::first;
@@ -66,7 +69,7 @@ inline cn::supernet_options network_options(const scale& s, const cn::labelled_i
 
 inline cn::search_options search_options_of(const scale& s, std::int64_t images, double strength,
                                             std::uint64_t seed) {
-  cn::search_options options;
+  cn::search_options options = s.others;
   options.epochs = s.epochs;
   options.batch_size = s.batch_size;
   options.seed = seed;
@@ -74,8 +77,9 @@ inline cn::search_options search_options_of(const scale& s, std::int64_t images,
   options.weight_rate = s.weight_rate;
   options.last_weight_rate = s.last_weight_rate;
   const auto steps = s.epochs * (images / 2 / s.batch_size);
-  options.alpha_rate = options.beta_rate =
-      s.arch_rate > 0 ? s.arch_rate : cn::rate_for_travel(steps, s.travel);
+  const double arch_rate = s.arch_rate > 0 ? s.arch_rate : cn::rate_for_travel(steps, s.travel);
+  options.alpha_rate = s.alpha_rate > 0 ? s.alpha_rate : arch_rate;
+  options.beta_rate = s.beta_rate > 0 ? s.beta_rate : arch_rate;
   options.strength = strength;
   options.augment = s.augment;
   return options;
@@ -89,6 +93,7 @@ inline void check_run(const method_choice& method, const scale& s, const cn::lab
     cn::searcher search(net, method.configuration.regularizer,
                         search_options_of(s, train.size(), s.strength, 0));
     search.run(train.halves());
+    cn::epoch_batches(train.head(2), {.batch_size = 2, .augment = s.augment}).batch(0);
     if (!net.options().device.is_meta()) {
       at::NoGradGuard no_grad;
       net.forward(at::zeros({2, train.images().size(1), train.images().size(2), train.images().size(3)},

@@ -76,11 +76,11 @@ void check(const std::string& name, const cn::genotype& cell, cn::derived_option
     cn::load_state(cn::published_state(copy), saved);
     for (const auto& p : net.named_parameters())
       CHECK(at::equal(p.value(), copy.named_parameters()[p.key()]));
-    const auto close = [&](const at::Tensor& ours, const std::string& key) {
+    const auto close = [&](const at::Tensor& values, const std::string& key) {
       const at::Tensor& theirs = expected.at(key);
       CAPTURE(name);
       CAPTURE(key);
-      CHECK(test::difference(ours, theirs) < tolerance * test::largest(theirs));
+      CHECK(test::difference(values, theirs) < tolerance * test::largest(theirs));
     };
     const at::Tensor x = images.to(dtype);
     net.eval();

@@ -13,7 +13,11 @@ namespace cn = crispnas;
 
 namespace {
 
-using da2s = cn::spec<cn::darts_cell, cn::edges_4_of_14>;
+// Types of their own keep the names of the tests short.
+struct da2s : cn::spec<cn::darts_cell, cn::edges_4_of_14> {};
+struct darts : cn::darts_spec<> {};
+struct pc_darts : cn::pc_darts_spec<> {};
+struct nas_bench_201 : cn::spec<cn::nas_bench_201_cell> {};
 
 template <class Spec = da2s>
 cn::supernet<Spec> small(cn::compute_path path = cn::compute_path::automatic) {
@@ -221,8 +225,7 @@ TEST_CASE("single level: one loss, one pass, all three learn") {
   }
 }
 
-TEST_CASE_TEMPLATE("a search in every order, by every method", Spec, da2s, cn::darts_spec<>,
-                   cn::pc_darts_spec<>, cn::spec<cn::nas_bench_201_cell>) {
+TEST_CASE_TEMPLATE("a search in every order, by every method", Spec, da2s, darts, pc_darts, nas_bench_201) {
   auto generator = at::detail::createCPUGenerator(3);
   const at::Tensor labels = at::arange(32, at::kLong) % 2;
   const at::Tensor noise =

@@ -8,6 +8,7 @@
 #include <crispnas/search/search_options.hpp>
 #include <crispnas/search/search_step.hpp>
 #include <cstdint>
+#include <cstdio>
 #include <functional>
 #include <iterator>
 #include <limits>
@@ -152,22 +153,29 @@ class searcher {
   }
 
   [[noreturn]] void stop(const step_result& result, int epoch, std::int64_t step) const {
-    const auto show = [](const at::Tensor& t) {
-      return t.defined() ? std::to_string(t.item<double>()) : std::string("-");
-    };
+    const auto show = [](const at::Tensor& t) { return t.defined() ? shown(t.item<double>()) : "-"; };
+    const auto lost = [](const at::Tensor& t) { return !at::isfinite(t).all().item<bool>(); };
+    // The numbers are read a step late, so alpha and beta may have caught it from the weights, or they from those: both are named.
     std::string where;
-    for (const auto& [name, value] : net_.arch().named()) {
-      if (where.empty() && !at::isfinite(value).all().item<bool>()) where = name;
-    }
     for (const auto& p : net_.named_parameters()) {
-      if (where.empty() && !at::isfinite(p.value()).all().item<bool>()) where = p.key();
+      if (where.empty() && lost(p.value())) where = p.key() + " first among the weights";
+    }
+    for (const auto& [name, value] : net_.arch().named()) {
+      if (lost(value)) where += (where.empty() ? "" : ", ") + name;
     }
     throw error("crispnas::searcher: a number was lost in epoch " + std::to_string(epoch) + ", step " +
                 std::to_string(step) + ": weight loss " + show(result.weight_loss) + ", architecture loss " +
                 show(result.arch_loss) + ", gradient norm " + show(result.gradient_norm) +
-                "; first parameter with a NaN or infinity: " + (where.empty() ? "none" : where) +
-                ". Weight rate " + std::to_string(weights_.rate()) +
-                ". Lower the rate, or look at the images.");
+                "; parameters with a NaN or infinity: " + (where.empty() ? "none" : where) +
+                ". Weight rate " + shown(weights_.rate()) + ". Lower the rate, or look at the images.");
+  }
+
+  /// "1e+30", "nan": as short as it can be read.
+  static std::string shown(double value) {
+    if (std::isnan(value)) return "nan";
+    char text[32];
+    std::snprintf(text, sizeof text, "%.6g", value);
+    return text;
   }
 
   static void check(const search_options& o) {
@@ -177,7 +185,7 @@ class searcher {
       fail("batch_size = " + std::to_string(o.batch_size) + "; batch norm needs at least 2 images.");
     const auto bounded = [&](const char* name, double value, double low, double high, const char* range) {
       if (!(value >= low && value <= high))
-        fail(std::string(name) + " = " + std::to_string(value) + "; it is to be " + range + ".");
+        fail(std::string(name) + " = " + shown(value) + "; it is to be " + range + ".");
     };
     constexpr double finite = std::numeric_limits<double>::max();
     const char* positive = "0 or more, and finite";
@@ -188,6 +196,7 @@ class searcher {
     bounded("beta_rate", o.beta_rate, 0, finite, positive);
     bounded("weight_decay", o.weight_decay, 0, finite, positive);
     bounded("arch_decay", o.arch_decay, 0, finite, positive);
+    bounded("clip", o.clip, 0, finite, positive);
     bounded("strength", o.strength, 0, finite, positive);
     bounded("alpha_warmup", o.alpha_warmup, 0, 1, fraction);
     bounded("beta_warmup", o.beta_warmup, 0, 1, fraction);

@@ -40,7 +40,10 @@ concept cell_graph = requires {
 
 namespace detail {
 
-constexpr int dense_edges(int inputs, int nodes) { return nodes * inputs + nodes * (nodes - 1) / 2; }
+constexpr int dense_edges(int inputs, int nodes) {
+  if (inputs < 1 || nodes < 1) return 0;  // spec says what is wrong with such a cell
+  return nodes * inputs + nodes * (nodes - 1) / 2;
+}
 
 template <int Inputs, int Nodes>
 constexpr auto make_dense_edges() {

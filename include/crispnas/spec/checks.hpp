@@ -37,10 +37,11 @@ concept is_a_node = FirstNode <= State&& State <= LastNode;
 
 template <int State, int FirstNode, int LastNode>
 struct require_node {
-  static_assert(is_a_node<State, FirstNode, LastNode>,
-                "crispnas::edge_budget: every node belongs to exactly one group. This state is no node: "
-                "nodes are the states "
-                "after the cell's inputs, 2 to 5 in a DARTS cell.");
+  static_assert(
+      is_a_node<State, FirstNode, LastNode>,
+      "crispnas::edge_budget: every node belongs to exactly one group. This state is no node: "
+      "nodes are the states "
+      "after the cell's inputs, 2 to 5 in a DARTS cell (for which edges_8_of_14 and its like are).");
 };
 
 template <int TimesNamed>

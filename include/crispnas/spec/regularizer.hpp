@@ -49,7 +49,7 @@ struct pick_factor<Factor, Default, First, Rest...> : pick_factor<Factor, Defaul
 template <template <class> class Factor, class Default, class S, class... Rest>
 struct pick_factor<Factor, Default, Factor<S>, Rest...> {
   static_assert(sizeof(Factor<S>) > 0, "crispnas::da2s: see the note.");
-  using type = S;
+  using type = std::conditional_t<is_a_schedule<S>, S, Default>;  // a mistake is said once
 };
 
 template <class T>

@@ -57,7 +57,9 @@ struct require_policy {
   static_assert(
       is_a_policy<Policy>,
       "crispnas::spec: this type is no policy. A policy names the question that it answers: using slot = "
-      "crispnas::slots::...; a cell graph has inputs, nodes, edges, ops, output, layout.");
+      "crispnas::slots::...; a cell graph has inputs, nodes, edges, ops, output, layout. An op belongs into "
+      "an op_set, an "
+      "op_set into a cell (dense_cell<2, 4, op_set<...>>), a keep into an edge_budget.");
 };
 
 template <class A, class B>
