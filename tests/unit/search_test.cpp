@@ -1,5 +1,6 @@
 // Optimizers against formulas, the bilevel step against two passes by hand, and searches on a tiny problem.
 #include <cmath>
+#include <crispnas/discretize/discretize.hpp>
 #include <crispnas/loss/da2s.hpp>
 #include <crispnas/search/searcher.hpp>
 #include <string>
@@ -114,6 +115,25 @@ TEST_CASE("clipping: one common norm") {
   CHECK(test::numbers(small[0]) == std::vector<double>{0.3, 0.4});
   CHECK(cn::clip_gradients(large, 0.0).item<double>() == doctest::Approx(2.5).epsilon(1e-6));
   CHECK(test::numbers(large[1])[0] == doctest::Approx(2.0).epsilon(1e-6));
+  for (auto type : {at::kFloat, at::kDouble}) {  // any layout and length, against the same in one tensor
+    auto generator = at::detail::createCPUGenerator(4);
+    std::vector<at::Tensor> many;
+    for (std::int64_t n = 1; n <= 40; ++n)
+      many.push_back(at::randn({n, 3}, generator, at::TensorOptions().dtype(type)).t());
+    many.push_back(at::ones({2, 1}, at::TensorOptions().dtype(type)).expand({2, 3}).contiguous());
+    const auto flat = [&] {
+      std::vector<at::Tensor> parts;
+      for (const auto& t : many) parts.push_back(t.to(at::kDouble).flatten());
+      return at::cat(parts);
+    };
+    const at::Tensor before = flat();
+    const double norm = before.norm().item<double>();
+    CHECK(cn::clip_gradients(many, 7.0).item<double>() == doctest::Approx(norm).epsilon(1e-6));
+    CHECK(test::difference(flat(), before * (7.0 / norm)) < 1e-6);
+  }
+  const std::vector<at::Tensor> lost{test::doubles({1.0, NAN})};
+  CHECK(std::isnan(cn::clip_gradients(lost, 5.0).item<double>()));
+  CHECK(std::isnan(test::numbers(lost[0])[0]));
 }
 
 TEST_CASE("a bilevel step equals two passes by hand") {
@@ -170,6 +190,43 @@ TEST_CASE("a bilevel step equals two passes by hand") {
   }
   CHECK(difference(net.weights(), wanted) < 1e-10);
   for (const auto& w : net.weights()) CHECK(w.requires_grad());
+}
+
+TEST_CASE("a bilevel step, the cut and the gap on a GPU are those on the CPU") {
+  if (!at::hasCUDA()) {
+    MESSAGE("NOT TESTED: there is no GPU that this LibTorch can use");
+    return;
+  }
+  struct outcome {
+    std::vector<at::Tensor> weights, alphas, betas;
+    cn::discretization_gap_report gap;
+    bool fused;
+  };
+  const auto run = [](at::Device device) {
+    auto options = small_options();
+    options.device = device;
+    cn::supernet<darts<cn::edges_3_of_14>> net(options);
+    cn::searcher search(net, quick(2));
+    for (const auto& epoch : search.run(easy(64))) CHECK(std::isfinite(epoch.train_loss));
+    const auto gap = cn::discretization_gap(net, cn::discretize(net), easy(32));
+    std::vector<at::Tensor> weights = copies(net.weights()), alphas = copies(net.arch().alphas()),
+                            betas = copies(net.arch().betas());
+    for (auto* all : {&weights, &alphas, &betas}) {
+      for (auto& t : *all) {
+        CHECK(t.device().type() == device.type());
+        t = t.cpu();
+      }
+    }
+    return outcome{weights, alphas, betas, gap, net.is_fused()};
+  };
+  const outcome cpu = run(at::kCPU);
+  const outcome gpu = run(at::Device(at::kCUDA, 0));
+  CHECK_FALSE(gpu.fused);
+  CHECK(difference(cpu.weights, gpu.weights) < 1e-9);
+  CHECK(difference(cpu.alphas, gpu.alphas) < 1e-9);
+  CHECK(difference(cpu.betas, gpu.betas) < 1e-9);
+  CHECK(cpu.gap.before == doctest::Approx(gpu.gap.before));
+  CHECK(cpu.gap.after == doctest::Approx(gpu.gap.after));
 }
 
 TEST_CASE("each level learns from its own batch only") {
@@ -271,6 +328,33 @@ TEST_CASE("warm-ups: alpha and beta wait for their own share of the epochs") {
   }
 }
 
+TEST_CASE("the first half of the data trains the weights, the second one alpha and beta") {
+  const auto all = easy(64).halves();
+  const cn::labelled_images other(at::full({32, 3, 8, 8}, 90, at::kByte), at::zeros({32}, at::kLong), 2);
+  struct outcome {
+    std::vector<at::Tensor> weights, alphas;
+  };
+  const auto run = [&](const cn::dataset_halves& halves, double alpha_warmup) {
+    auto options = quick(1);
+    options.alpha_warmup = options.beta_warmup = alpha_warmup;
+    cn::supernet<darts<cn::edges_4_of_14>> net(small_options());
+    cn::searcher search(net, options);
+    for (const auto& epoch : search.run(halves)) CHECK(epoch.epoch == 1);
+    return outcome{copies(net.weights()), copies(net.arch().alphas())};
+  };
+  const auto whole = easy(64);
+  cn::supernet<darts<cn::edges_4_of_14>> net(small_options());
+  auto options = quick(1);
+  options.alpha_warmup = options.beta_warmup = 1.0;
+  cn::searcher search(net, options);
+  for (const auto& epoch : search.run(whole)) CHECK(epoch.epoch == 1);
+  const auto usual = run(all, 1.0);
+  CHECK(difference(usual.weights, copies(net.weights())) == 0.0);  // a data set is cut into these halves
+  CHECK(difference(run({all.weights, other}, 1.0).weights, usual.weights) == 0.0);
+  CHECK(difference(run({other, all.architecture}, 1.0).weights, usual.weights) > 1e-6);
+  CHECK(difference(run({all.weights, other}, 0.0).alphas, run(all, 0.0).alphas) > 1e-6);
+}
+
 TEST_CASE("numbers that are lost stop the search, with epoch, step and parameter") {
   auto options = quick(3);
   cn::supernet<darts<>> net(small_options());
@@ -285,6 +369,7 @@ TEST_CASE("numbers that are lost stop the search, with epoch, step and parameter
   });
   CHECK(seen == 1);
   CHECK(contains(message, "epoch 2, step 2:"));
+  CHECK(contains(message, "parameters with a NaN or infinity: stem.0.weight first among the weights"));
   // An image that is not a number, from the user's normalization.
   cn::supernet<darts<>> other(small_options());
   auto labels = at::arange(32, at::kLong) % 2;
@@ -366,11 +451,27 @@ TEST_CASE("presets say what is published") {
   CHECK(paper.batch_size == 64);
   CHECK(paper.weight_rate == 0.025);
   CHECK(paper.last_weight_rate == 0.0);
+  CHECK(paper.momentum == 0.9);
+  CHECK(paper.weight_decay == 3e-4);
+  CHECK(paper.clip == 5.0);
   CHECK(paper.alpha_rate == 3e-4);
+  CHECK(paper.beta_rate == 3e-4);
   CHECK(paper.adam_beta1 == 0.5);
+  CHECK(paper.adam_beta2 == 0.999);
   CHECK(paper.arch_decay == 1e-3);
   CHECK(paper.alpha_warmup == 0.0);
+  CHECK(paper.beta_warmup == 0.0);
+  CHECK(paper.strength == 1.0);
+  CHECK(paper.order == cn::search_order::first);
+  CHECK(paper.augment.crop_padding == 4);
+  CHECK(paper.augment.flip);
+  CHECK(paper.augment.cutout == 0);
   const auto code = cn::presets::authors_code();
+  CHECK(code.epochs == 50);
+  CHECK(code.batch_size == 64);
+  CHECK(code.weight_rate == 0.025);
+  CHECK(code.alpha_rate == 3e-4);
+  CHECK(code.beta_rate == 3e-4);
   CHECK(code.last_weight_rate == 0.001);
   CHECK(std::lround(code.alpha_warmup * 50) == 8);
   CHECK(code.beta_warmup == 0.0);

@@ -182,6 +182,28 @@ TEST_CASE("what is counted at compile time is what is built") {
        {.channels = 6, .cells = 4});
 }
 
+TEST_CASE("conv_7x1_1x7: ReLU, 1x7 with the stride of columns, 7x1 with the stride of rows, batch norm") {
+  const cn::nn::init_context init{at::detail::createCPUGenerator(3), at::kCPU, at::kDouble};
+  auto generator = at::detail::createCPUGenerator(5);
+  const at::Tensor x = at::randn({3, 4, 9, 8}, generator, at::TensorOptions().dtype(at::kDouble));
+  using dims = std::vector<std::int64_t>;
+  for (std::int64_t stride : {1, 2}) {
+    const auto op = cn::nn::op_builder<cn::ops::conv_7x1_1x7>::make(
+        {.init = init, .channels = 4, .stride = int(stride), .affine = false, .normalized_pools = false});
+    op->train();
+    std::vector<at::Tensor> w;
+    for (const auto& p : op->parameters()) w.push_back(p);
+    REQUIRE(w.size() == 2);
+    CHECK(w[0].sizes() == at::IntArrayRef({4, 4, 1, 7}));
+    CHECK(w[1].sizes() == at::IntArrayRef({4, 4, 7, 1}));
+    const at::Tensor rows = at::conv2d(x.relu(), w[0], {}, dims{1, stride}, dims{0, 3});
+    const at::Tensor both = at::conv2d(rows, w[1], {}, dims{stride, 1}, dims{3, 0});
+    const at::Tensor mean = both.mean({0, 2, 3}, true);
+    const at::Tensor variance = (both - mean).square().mean({0, 2, 3}, true);
+    CHECK(test::difference(op->forward(x), (both - mean) / (variance + 1e-5).sqrt()) < 1e-12);
+  }
+}
+
 TEST_CASE("published parameter names and shapes, alpha and beta are not among the weights") {
   cn::supernet<darts<>> net({.channels = 16, .cells = 3});
   const auto shape = [&](const std::string& name) { return parameter(net, name).sizes().vec(); };

@@ -17,6 +17,9 @@ class prefetched_batches {
     start();
   }
 
+  /// How many batches there are, those that were taken among them.
+  std::int64_t size() const { return source_->size(); }
+
   /// The next batch, or nothing after the last. What went wrong on the thread is thrown here; after that
   /// there is nothing.
   std::optional<batch> next() {

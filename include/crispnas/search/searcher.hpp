@@ -3,7 +3,7 @@
 
 #include <chrono>
 #include <cmath>
-#include <crispnas/data/loader.hpp>
+#include <crispnas/data/prefetch.hpp>
 #include <crispnas/error.hpp>
 #include <crispnas/search/search_options.hpp>
 #include <crispnas/search/search_step.hpp>
@@ -85,8 +85,8 @@ class searcher {
                            .device = net_.options().device,
                            .dtype = net_.options().dtype};
     };
-    const batches train = epoch_batches(halves.weights, options_of(0));
-    const batches arch = epoch_batches(halves.architecture, options_of(1));
+    prefetched_batches train(epoch_batches(halves.weights, options_of(0)));
+    prefetched_batches arch(epoch_batches(halves.architecture, options_of(1)));
     const std::int64_t steps = std::min(train.size(), arch.size());
 
     epoch_report report;
@@ -104,8 +104,8 @@ class searcher {
     totals sums;
     std::optional<step_result> waiting;  // read one step late, so that nothing waits for the device
     for (std::int64_t step = 0; step < steps; ++step) {
-      const batch t = train.batch(step);
-      const batch a = arch.batch(step);
+      const batch t = train.next().value();
+      const batch a = arch.next().value();
       step_result result =
           search_step(net_, losses, optimizers, {t.images, t.labels}, {a.images, a.labels}, options_.order);
       if (waiting) read(*waiting, sums, epoch, step);
