@@ -19,7 +19,8 @@ set(crispnas_needs "")
 if(CRISPNAS_BUILD_TESTS OR CRISPNAS_BUILD_EXAMPLES OR CRISPNAS_BUILD_BENCH)
   find_package(Threads REQUIRED)
   list(APPEND crispnas_needs "fmt fmt::fmt-header-only libfmt-dev" "CLI11 CLI11::CLI11 libcli11-dev"
-       "nlohmann_json nlohmann_json::nlohmann_json nlohmann-json3-dev" "ZLIB ZLIB::ZLIB zlib1g-dev")
+       "nlohmann_json nlohmann_json::nlohmann_json nlohmann-json3-dev" "ZLIB ZLIB::ZLIB zlib1g-dev"
+       "JPEG JPEG::JPEG libjpeg-dev")
 endif()
 if(CRISPNAS_BUILD_TESTS)
   list(APPEND crispnas_needs "doctest doctest::doctest doctest-dev")

@@ -17,47 +17,12 @@
 #include <vector>
 
 #include "support/command_line.hpp"
+#include "support/genotypes.hpp"
 
 namespace cn = crispnas;
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string read_all(std::istream& in) {
-  std::string text(cn::detail::most_text + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  return text;
-}
-
-std::string as_name(std::string text) {
-  for (char& c : text) c = c == '-' ? '_' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
-
-/// What the user named: a known genotype, a number of NAS-Bench-201's table, standard input (-), a file, or a
-/// text.
-cn::genotype find_genotype(const std::string& input) {
-  if (const auto* known = cn::find_known_genotype(as_name(input))) return *known->value;
-  if (!input.empty() && input.size() < 9 && input.find_first_not_of("0123456789") == std::string::npos) {
-    return support::or_usage_error([&] { return cn::nas_bench_201_genotype(std::stoi(input)); });
-  }
-  if (input == "-") return support::or_usage_error([] { return cn::parse_genotype(read_all(std::cin)); });
-  std::error_code code;
-  if (fs::is_regular_file(input, code)) {
-    std::ifstream file(input, std::ios::binary);
-    if (!file) throw cn::error("'" + input + "' cannot be read.");
-    return support::or_usage_error([&] { return cn::parse_genotype(read_all(file)); });
-  }
-  if (input.find_first_of("(|") != std::string::npos)
-    return support::or_usage_error([&] { return cn::parse_genotype(input); });
-  std::vector<std::string> names;
-  for (const auto& k : cn::known_genotypes) names.emplace_back(k.name);
-  const std::string guess = support::did_you_mean(as_name(input), names);
-  throw support::usage_error("'" + input +
-                             "' is neither a known genotype, nor a file, nor the text of a genotype" +
-                             (guess.empty() ? ". `genotype list` lists the known ones." : guess));
-}
 
 void list() {
   for (const auto& k : cn::known_genotypes) fmt::print("{:<16} {}\n", k.name, k.source);
@@ -65,14 +30,14 @@ void list() {
 }
 
 void convert(const std::string& input, const std::string& to) {
-  const cn::genotype found = find_genotype(input);
+  const cn::genotype found = support::find_genotype(input);
   const auto wanted = cn::find_dialect(to);
   fmt::print("{}\n", support::or_usage_error(
                          [&] { return wanted ? cn::to_text(found, *wanted) : cn::to_text(found); }));
 }
 
 void dialects(const std::string& input) {
-  const cn::genotype found = find_genotype(input);
+  const cn::genotype found = support::find_genotype(input);
   for (std::size_t i = 0; i < cn::dialect_names.size(); ++i) {
     const std::string why = cn::why_not(found, static_cast<cn::dialect>(i));
     fmt::print("{:<14} {}\n", cn::dialect_names[i], why.empty() ? "yes" : "no: " + why);
@@ -81,8 +46,8 @@ void dialects(const std::string& input) {
 
 /// 1 where they differ.
 int compare(const std::string& a, const std::string& b) {
-  const cn::genotype first = find_genotype(a);
-  const cn::genotype second = find_genotype(b);
+  const cn::genotype first = support::find_genotype(a);
+  const cn::genotype second = support::find_genotype(b);
   const bool short_names = a != b && a.size() <= 16 && b.size() <= 16;
   const std::string difference =
       cn::difference(first, second, short_names ? a : "the first", short_names ? b : "the second");
@@ -103,7 +68,7 @@ struct count_flags {
 };
 
 void count(const std::string& input, const count_flags& flags) {
-  const cn::genotype found = find_genotype(input);
+  const cn::genotype found = support::find_genotype(input);
   std::string network = flags.network;
   if (network == "auto") {
     network = found.normal.inputs == 1          ? "nas_bench_201"
@@ -159,7 +124,7 @@ struct draw_flags {
 };
 
 void draw(const std::string& input, const draw_flags& flags) {
-  const cn::genotype found = find_genotype(input);
+  const cn::genotype found = support::find_genotype(input);
   const auto title = [&](const char* cell) {
     return (input.size() <= 24 && input != "-" ? input + ", " : "") + cell + " cell";
   };

@@ -1,4 +1,4 @@
-// Where are the images? The programs' two data sets, found by the usual names of their files in a folder.
+// Where are the images? The programs' data sets, found by the usual names of their files in a folder.
 #pragma once
 
 #include <algorithm>
@@ -73,23 +73,37 @@ inline std::vector<std::filesystem::path> find_batches(const std::filesystem::pa
 
 }  // namespace detail
 
-/// Fashion-MNIST: [60000 or 10000, 1, 28, 28], from IDX files with or without .gz. Throws crispnas::error.
-inline crispnas::labelled_images load_fashion_mnist(const std::filesystem::path& folder, split which) {
-  const std::string advice =
-      "On Debian, the package dataset-fashion-mnist brings the files; "
-      "https://github.com/zalandoresearch/fashion-mnist has them too.";
-  detail::check_data_folder(folder, advice);
+namespace detail {
+inline crispnas::labelled_images load_idx(const std::filesystem::path& folder, split which,
+                                          const std::string& advice) {
+  check_data_folder(folder, advice);
   const std::string prefix = which == split::train ? "train" : "t10k";
-  const auto images = detail::find_idx(folder, prefix + "-images-idx3-ubyte", advice);
-  const auto labels = detail::find_idx(folder, prefix + "-labels-idx1-ubyte", advice);
+  const auto images = find_idx(folder, prefix + "-images-idx3-ubyte", advice);
+  const auto labels = find_idx(folder, prefix + "-labels-idx1-ubyte", advice);
   return crispnas::parse_idx(read_maybe_gzip(images), images.string(), read_maybe_gzip(labels),
                              labels.string());
+}
+}  // namespace detail
+
+/// Fashion-MNIST: [60000 or 10000, 1, 28, 28], from IDX files with or without .gz. Throws crispnas::error.
+inline crispnas::labelled_images load_fashion_mnist(const std::filesystem::path& folder, split which) {
+  return detail::load_idx(folder, which,
+                          "On Debian, the package dataset-fashion-mnist brings the files; "
+                          "https://github.com/zalandoresearch/fashion-mnist has them too.");
 }
 
 /// Both splits of it.
 inline image_splits load_fashion_mnist(const std::filesystem::path& folder = fashion_mnist_folder) {
   auto train = load_fashion_mnist(folder, split::train);
   auto held_out = load_fashion_mnist(folder, split::test).normalized_like(train);
+  return {std::move(train), std::move(held_out)};
+}
+
+/// MNIST, whose files have the names of Fashion-MNIST's. Throws crispnas::error.
+inline image_splits load_mnist(const std::filesystem::path& folder) {
+  const char* advice = "Get the IDX files of MNIST from http://yann.lecun.com/exdb/mnist or a mirror of it.";
+  auto train = detail::load_idx(folder, split::train, advice);
+  auto held_out = detail::load_idx(folder, split::test, advice).normalized_like(train);
   return {std::move(train), std::move(held_out)};
 }
 
@@ -102,6 +116,18 @@ inline image_splits load_cifar10(const std::filesystem::path& folder) {
   auto train = crispnas::read_cifar10(detail::find_batches(folder, "data_batch_", advice));
   auto held_out =
       crispnas::read_cifar10(detail::find_batches(folder, "test_batch", advice)).normalized_like(train);
+  return {std::move(train), std::move(held_out)};
+}
+
+/// CIFAR-100 in the binary version, by its 100 fine classes: train.bin and test.bin, however many records there are. Throws
+/// crispnas::error.
+inline image_splits load_cifar100(const std::filesystem::path& folder) {
+  const std::string advice =
+      "Get the binary version of CIFAR-100 from https://www.cs.toronto.edu/~kriz/cifar.html.";
+  detail::check_data_folder(folder, advice);
+  auto train = crispnas::read_cifar100(detail::find_batches(folder, "train", advice));
+  auto held_out =
+      crispnas::read_cifar100(detail::find_batches(folder, "test", advice)).normalized_like(train);
   return {std::move(train), std::move(held_out)};
 }
 

@@ -4,7 +4,6 @@
 #include <crispnas/genotype/draw.hpp>
 #include <crispnas/genotype/text.hpp>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -15,15 +14,9 @@
 #include "csv.hpp"
 #include "errors.hpp"
 #include "experiment.hpp"
+#include "write_file.hpp"
 
 namespace support {
-
-/// Writes a whole file; throws crispnas::error when it cannot.
-inline void write_file(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text << std::flush;
-  if (!file) throw cn::error("'" + path.string() + "' cannot be written. Check free space and permissions.");
-}
 
 /// One row per epoch, written as the epoch ends: a run that is stopped leaves what it has.
 class metrics_file {

@@ -3,6 +3,7 @@
 
 #include <torch/torch.h>
 
+#include <crispnas/data/batch_source.hpp>
 #include <crispnas/data/cifar.hpp>
 #include <crispnas/data/idx.hpp>
 #include <crispnas/data/loader.hpp>
@@ -27,3 +28,4 @@
 #include <crispnas/spec.hpp>
 #include <crispnas/supernet/published_state.hpp>
 #include <crispnas/supernet/supernet.hpp>
+#include <crispnas/train/trainer.hpp>

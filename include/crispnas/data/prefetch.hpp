@@ -1,45 +1,118 @@
-// How does the next batch get ready while this one is computed? One batch ahead, on a thread of its own. As
-// batches depend on nothing but their number, the results are those of `batches` itself.
+// How do the next batches get ready while this one is computed? On threads of their own, a few ahead. As batches depend on nothing but
+// their number, the results, and their order, are those of the source itself, however many threads there are.
 #pragma once
 
-#include <crispnas/data/loader.hpp>
+#include <algorithm>
+#include <condition_variable>
+#include <crispnas/data/batch_source.hpp>
+#include <crispnas/error.hpp>
 #include <cstdint>
-#include <future>
+#include <exception>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
+#include <vector>
 
 namespace crispnas {
 
 class prefetched_batches {
  public:
-  explicit prefetched_batches(batches source) : source_(std::make_shared<const batches>(std::move(source))) {
-    start();
+  /// `workers` threads make batches, at most 2 * workers ahead; with 0 each is made when it is asked for.
+  explicit prefetched_batches(batch_source source, int workers = 1)
+      : state_(std::make_unique<state>(std::move(source))) {
+    if (workers < 0) throw error("prefetched_batches: the number of workers is below 0.");
+    state_->ahead = 2 * workers;
+    const auto count = std::min<std::int64_t>(workers, state_->source.size);
+    try {
+      for (std::int64_t i = 0; i < count; ++i) workers_.emplace_back([s = state_.get()] { work(*s); });
+    } catch (...) {
+      stop();
+      throw;
+    }
   }
+  prefetched_batches(prefetched_batches&&) = default;
+  prefetched_batches& operator=(prefetched_batches&&) = delete;
+  ~prefetched_batches() { stop(); }
 
   /// How many batches there are, those that were taken among them.
-  std::int64_t size() const { return source_->size(); }
+  std::int64_t size() const { return state_->source.size; }
 
-  /// The next batch, or nothing after the last. What went wrong on the thread is thrown here; after that
+  /// The next batch, or nothing after the last. What went wrong on a thread is thrown here; after that
   /// there is nothing.
   std::optional<batch> next() {
-    if (!pending_.valid()) return std::nullopt;
-    std::optional<batch> ready(pending_.get());
-    start();
-    return ready;
+    state& s = *state_;
+    if (s.consumed >= s.source.size) return std::nullopt;
+    if (workers_.empty()) {
+      const std::int64_t i = std::exchange(s.consumed, s.source.size);
+      auto made = s.source.make(i);
+      s.consumed = i + 1;
+      return made;
+    }
+    std::unique_lock lock(s.guard);
+    s.changed.wait(lock, [&] { return s.ready.contains(s.consumed); });
+    made_batch made = std::move(s.ready.extract(s.consumed).mapped());
+    s.consumed = made.failure ? s.source.size : s.consumed + 1;
+    lock.unlock();
+    s.changed.notify_all();
+    if (made.failure) std::rethrow_exception(made.failure);
+    return std::move(made.value);
   }
 
  private:
-  void start() {
-    if (at_ >= source_->size()) return;
-    // The future's destructor waits for the thread, and the thread holds the source: nothing can dangle.
-    pending_ = std::async(std::launch::async, [source = source_, i = at_] { return source->batch(i); });
-    ++at_;
+  struct made_batch {
+    batch value;
+    std::exception_ptr failure;
+  };
+  struct state {
+    explicit state(batch_source from) : source(std::move(from)) {}
+    batch_source source;
+    std::int64_t ahead = 0;
+    std::mutex guard;
+    std::condition_variable changed;
+    std::map<std::int64_t, made_batch> ready;
+    std::int64_t started = 0;
+    std::int64_t consumed = 0;
+    bool stopped = false;
+  };
+
+  static void work(state& s) {
+    std::unique_lock lock(s.guard);
+    for (;;) {
+      s.changed.wait(lock, [&] {
+        return s.stopped || s.started >= s.source.size || s.consumed >= s.source.size ||
+               s.started < s.consumed + s.ahead;
+      });
+      if (s.stopped || s.started >= s.source.size || s.consumed >= s.source.size) return;
+      const std::int64_t i = s.started++;
+      lock.unlock();
+      made_batch made;
+      try {
+        made.value = s.source.make(i);
+      } catch (...) {
+        made.failure = std::current_exception();
+      }
+      lock.lock();
+      s.ready.emplace(i, std::move(made));
+      s.changed.notify_all();
+    }
   }
 
-  std::shared_ptr<const batches> source_;
-  std::int64_t at_ = 0;
-  std::future<batch> pending_;
+  void stop() {
+    if (!state_) return;  // moved from
+    {
+      const std::lock_guard lock(state_->guard);
+      state_->stopped = true;
+    }
+    state_->changed.notify_all();
+    for (auto& worker : workers_) worker.join();
+    workers_.clear();
+  }
+
+  std::unique_ptr<state> state_;
+  std::vector<std::thread> workers_;
 };
 
 }  // namespace crispnas

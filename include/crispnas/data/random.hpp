@@ -9,7 +9,7 @@
 namespace crispnas {
 
 /// Keeps draws made for different purposes independent of each other.
-enum class random_stream : std::uint64_t { order = 1, augmentation = 2 };
+enum class random_stream : std::uint64_t { order = 1, augmentation = 2, dropped_paths = 3, window = 4 };
 
 /// splitmix64 (Steele, Lea, Flood, 2014) started at a hash of (seed, stream, epoch, index).
 class counter_random {
@@ -31,6 +31,9 @@ class counter_random {
       if (static_cast<std::uint32_t>(product) >= threshold) return static_cast<std::uint32_t>(product >> 32);
     }
   }
+
+  /// Uniform in [0, 1): 53 random bits.
+  constexpr double unit() { return static_cast<double>(bits() >> 11) * 0x1p-53; }
 
   /// True half of the time.
   constexpr bool coin() { return (bits() >> 63) != 0; }

@@ -14,9 +14,10 @@ struct sgd_options {
   double rate = 0.025;
   double momentum = 0.9;
   double weight_decay = 3e-4;
+  bool nesterov = false;
 };
 
-/// SGD with momentum: v = momentum v + g + decay w; w -= rate v.
+/// SGD with momentum: v = momentum v + g + decay w; w -= rate v. Nesterov's: w -= rate (g + decay w + momentum v).
 class sgd {
  public:
   sgd(std::vector<at::Tensor> parameters, const sgd_options& options)
@@ -29,12 +30,14 @@ class sgd {
     if (parameters_.empty()) return;
     if (parameters_.front().is_cpu() || parameters_.front().is_cuda()) {
       at::_fused_sgd_(parameters_, gradients, velocity_, options_.weight_decay, options_.momentum,
-                      options_.rate, 0.0, false, false, false);
+                      options_.rate, 0.0, options_.nesterov, false, false);
       return;
     }
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      velocity_[i].mul_(options_.momentum).add_(gradients[i]).add_(parameters_[i], options_.weight_decay);
-      parameters_[i].add_(velocity_[i], -options_.rate);
+      const at::Tensor g = gradients[i].add(parameters_[i], options_.weight_decay);
+      velocity_[i].mul_(options_.momentum).add_(g);
+      parameters_[i].add_(options_.nesterov ? g.add(velocity_[i], options_.momentum) : velocity_[i],
+                          -options_.rate);
     }
   }
   void rate(double value) { options_.rate = value; }

@@ -7,6 +7,7 @@
 #include <crispnas/error.hpp>
 #include <crispnas/search/search_options.hpp>
 #include <crispnas/search/search_step.hpp>
+#include <crispnas/search/step_progress.hpp>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
@@ -34,14 +35,6 @@ struct epoch_report {
   };
   std::vector<term> terms;  ///< the regularizer's
   double seconds = 0.0;
-};
-
-/// How far an epoch has come; for progress bars.
-struct step_progress {
-  int epoch;
-  int epochs;
-  std::int64_t step;  ///< from 1
-  std::int64_t steps;
 };
 
 /// Searches alpha and beta of one super-network. Throws crispnas::error for options that cannot work, and when numbers are lost.

@@ -1,0 +1,65 @@
+// How good is a trained network? Top-1 and top-5 on images that it was not trained on.
+#pragma once
+
+#include <torch/types.h>
+
+#include <algorithm>
+#include <crispnas/data/prefetch.hpp>
+#include <crispnas/derived/derived_network.hpp>
+#include <crispnas/train/autocast.hpp>
+#include <cstdint>
+#include <utility>
+
+namespace crispnas {
+
+struct evaluation {
+  double top1 = 0.0;  ///< percent of images whose label has the largest logit
+  double top5 =
+      0.0;  ///< percent of images whose label is among the five largest; of fewer classes: among all
+  double loss = 0.0;  ///< mean cross entropy, without label smoothing
+  std::int64_t images = 0;
+};
+
+/// In eval mode (running statistics, no dropped paths, no auxiliary head); leaves the mode of the network as it was. `data`: batches, as
+/// of sequential_batches, on the network's device. Throws crispnas::error for a label that the network has no class for.
+inline evaluation evaluate(any_derived_network& net, batch_source data, precision numbers = precision::full,
+                           int workers = 1) {
+  check_precision(numbers, net.options().device, net.options().dtype);
+  at::NoGradGuard no_grad;
+  struct mode {  // put back also when an exception ends it
+    explicit mode(any_derived_network& of) : net(of), training(of.is_training()) { net.eval(); }
+    ~mode() { net.train(training); }
+    any_derived_network& net;
+    bool training;
+  };
+  const mode back(net);
+  const auto options = at::TensorOptions().device(net.options().device).dtype(at::kDouble);
+  at::Tensor loss = at::zeros({}, options);
+  at::Tensor first = at::zeros({}, options);
+  at::Tensor five = at::zeros({}, options);
+  evaluation result;
+  prefetched_batches ahead(std::move(data), workers);
+  while (const auto b = ahead.next()) {
+    if (b->labels.size(0) == 0) continue;  // none of its images could be read
+    at::Tensor logits;
+    {
+      const autocast_guard cast(numbers, b->images.device());
+      logits = net.forward(b->images).logits;
+    }
+    logits = logits.to(at::kDouble);
+    loss += at::cross_entropy_loss(logits, b->labels, {}, at::Reduction::Sum);
+    const auto best = std::get<1>(logits.topk(std::min<std::int64_t>(5, logits.size(1)), 1));
+    const at::Tensor right = best == b->labels.unsqueeze(1);  // [batch, 5]
+    first += right.select(1, 0).sum();
+    five += right.sum();
+    result.images += b->labels.size(0);
+  }
+  if (result.images == 0) return result;
+  const double share = 1.0 / double(result.images);
+  result.top1 = 100.0 * first.item<double>() * share;
+  result.top5 = 100.0 * five.item<double>() * share;
+  result.loss = loss.item<double>() * share;
+  return result;
+}
+
+}  // namespace crispnas
