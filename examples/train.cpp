@@ -1,5 +1,6 @@
 // Trains the network of a genotype from scratch by a recipe of the field, and measures it on images that it was not trained on. Leaves
 // weights under their published names, metrics and a summary in a folder.
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <torch/version.h>
 
