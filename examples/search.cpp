@@ -1,5 +1,5 @@
 // Searches a cell and measures what its cut costs. Space, K, budget and method are compiled in and chosen by name; quantities are
-// flags. Leaves genotype, metrics, pictures and a summary in a folder.
+// flags. Leaves genotype, report, metrics, pictures and a summary in a folder.
 #include <fmt/format.h>
 #include <torch/version.h>
 
@@ -14,6 +14,7 @@
 #include "support/experiment.hpp"
 #include "support/output.hpp"
 #include "support/progress.hpp"
+#include "support/report.hpp"
 
 namespace {
 
@@ -34,6 +35,7 @@ struct search_flags {
   std::uint64_t seed = 0;
   int threads = 0;
   bool quiet = false;
+  std::string command;                  ///< that the program was started by
   std::vector<std::string> darts_only;  ///< flags that were given and mean something in the DARTS space only
   support::scale scale{
       .channels = 16, .cells = 8, .epochs = 50, .weight_rate = 0.025, .reestimate = true, .strength = 1.0};
@@ -85,11 +87,13 @@ void run(search_flags flags) {
   const std::int64_t steps = train.size() / 2 / s.batch_size;  // of an epoch
   const std::filesystem::path out = flags.out;
   support::metrics_file metrics(out / "metrics.csv");
+  support::weights_file weights(out / "weights.csv", method.configuration.space);
   support::progress bar("searching", s.epochs * steps, flags.quiet);
   const auto result = support::run_search(
       method, kept, {}, s, train, held_out, flags.seed, [&](const cn::step_progress&) { bar.advance(); },
       [&](const support::epoch_record& e) {
         metrics.add(e);
+        weights.add(e);
         bar.update(e.report.epoch * steps, fmt::format("cut {:.1f} -> {:.1f} %", e.before, e.after));
       });
   bar.finish();
@@ -121,19 +125,38 @@ void run(search_flags flags) {
                                {"gap", support::gap_json(gap)},
                                {"cells_changed_by_feasibility", changed},
                                {"seconds", result.seconds}};
-  support::write_file(out / "summary.json", summary.dump(2) + "\n");
+  support::write_file(out / "summary.json", support::json_text(summary));
+  nlohmann::json configuration = summary;
+  for (const char* result_of_it :
+       {"genotype", "gap", "seconds", "kept_edges", "cells_changed_by_feasibility"})
+    configuration.erase(result_of_it);
+  const support::search_report report{
+      .title = title + ", seed " + std::to_string(flags.seed),
+      .scale = flags.dataset + ": " + support::scale_text(s, train.size(), held_out.size()),
+      .command = flags.command,
+      .configuration = support::facts_of(configuration),
+      .accuracies = support::gap_rows(gap),
+      .seconds = result.seconds,
+      .history = support::history_of(method.configuration.space, result.epochs),
+      .found = found};
+  nlohmann::json everything = summary;
+  everything["command"] = flags.command;
+  everything["history"] = support::history_json(report.history);
+  support::write_file(out / "report.json", support::json_text(everything));
+  support::write_file(out / "report.html", support::search_page(report));
 
   fmt::print("\n{}\n", found);
   if (changed > 0) fmt::print("feasibility changed the strongest edges of {} cell(s)\n", changed);
   fmt::print("held-out accuracy before -> after the cut: {}\n", gap);
-  fmt::print("{:.1f} s of search; genotype, metrics, pictures: {}\n", result.seconds,
-             std::filesystem::absolute(out).lexically_normal().string());
+  fmt::print("{:.1f} s of search; report: {}\n", result.seconds,
+             std::filesystem::absolute(out / "report.html").lexically_normal().string());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   search_flags flags;
+  flags.command = support::command_text(argc, argv);
   support::scale& s = flags.scale;
   CLI::App app{"Searches a cell and measures what its cut costs."};
   app.option_defaults()->always_capture_default();

@@ -152,6 +152,24 @@ inline std::optional<int> parse_command_line(CLI::App& app, int argc, const char
   }
 }
 
+/// The command line as a shell takes it again: the program's name, and its arguments in quotes where they need them.
+inline std::string command_text(int argc, const char* const* argv) {
+  std::string text;
+  for (int i = 0; i < argc; ++i) {
+    std::string word = i == 0 ? std::filesystem::path(argv[0]).filename().string() : argv[i];
+    const bool plain = !word.empty() && word.find_first_not_of(
+                                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                            "0123456789-_=./:,+@%") == std::string::npos;
+    if (!plain) {
+      std::string quoted = "'";
+      for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+      word = quoted + "'";
+    }
+    text += (i == 0 ? "" : " ") + word;
+  }
+  return text;
+}
+
 /// Makes `folder` if need be and writes a file into it, so that a run of hours does not fail when it saves.
 /// Throws usage_error.
 inline void check_output_folder(const std::filesystem::path& folder) {

@@ -39,6 +39,8 @@ struct epoch_record {
   cn::epoch_report report;
   double before = 0.0;  ///< held-out accuracy of the super-network
   double after = 0.0;   ///< the same, cut
+  std::vector<cn::cell_weights>
+      weights;  ///< of ops and edges at the end of the epoch, on the CPU; one per cell type
 };
 
 struct search_result {
@@ -120,8 +122,12 @@ inline search_result run_search(
   for (const auto& report : search.run(train.halves())) {
     epoch_record record;
     record.report = report;
+    const auto soft = net.arch().fixed_weights();
+    for (const auto& w : soft) {
+      const auto on_cpu = [](const at::Tensor& t) { return t.defined() ? t.to(at::kCPU).clone() : t; };
+      record.weights.push_back({on_cpu(w.ops), on_cpu(w.edges), {}});
+    }
     if (on_epoch) {
-      const auto soft = net.arch().fixed_weights();
       record.before = cn::accuracy(net, soft, held);
       record.after = cn::accuracy(net, cn::cut_weights(net.space(), cn::cut_network(net), soft), held);
       on_epoch(record);

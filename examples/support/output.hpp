@@ -1,6 +1,7 @@
-// What a search leaves in its folder: genotype, metrics, pictures, summary.
+// What a search leaves in its folder: genotype, metrics, weights, pictures, report, summary.
 #pragma once
 
+#include <algorithm>
 #include <crispnas/genotype/draw.hpp>
 #include <crispnas/genotype/text.hpp>
 #include <filesystem>
@@ -15,6 +16,7 @@
 #include "errors.hpp"
 #include "experiment.hpp"
 #include "write_file.hpp"
+#include "history.hpp"
 
 namespace support {
 
@@ -24,16 +26,14 @@ class metrics_file {
   explicit metrics_file(std::filesystem::path path) : path_(std::move(path)) {}
 
   void add(const epoch_record& epoch) {
-    const auto& [report, before, after] = epoch;
+    const auto& report = epoch.report;
     std::vector<std::string> columns{"epoch",     "weight_rate",     "train_loss",    "train_accuracy",
                                      "arch_loss", "held_out_before", "held_out_after"};
-    std::vector<std::string> row{fmt::format("{}", report.epoch),
-                                 fmt::format("{:.6g}", report.weight_rate),
-                                 fmt::format("{:.6g}", report.train_loss),
-                                 fmt::format("{:.4g}", report.train_accuracy),
-                                 fmt::format("{:.6g}", report.arch_loss),
-                                 fmt::format("{:.4g}", before),
-                                 fmt::format("{:.4g}", after)};
+    std::vector<std::string> row{
+        fmt::format("{}", report.epoch),          fmt::format("{:.6g}", report.weight_rate),
+        fmt::format("{:.6g}", report.train_loss), fmt::format("{:.4g}", report.train_accuracy),
+        fmt::format("{:.6g}", report.arch_loss),  fmt::format("{:.4g}", epoch.before),
+        fmt::format("{:.4g}", epoch.after)};
     for (const auto& term : report.terms) {
       columns.insert(columns.end(), {term.name, term.name + "_factor"});
       row.insert(row.end(), {fmt::format("{:.6g}", term.value), fmt::format("{:.6g}", term.factor)});
@@ -48,6 +48,151 @@ class metrics_file {
   std::filesystem::path path_;
   std::optional<csv_writer> writer_;
 };
+
+/// Tensors of an epoch as numbers: of ops [edge][op], of edges [edge]; edges that do not exist are left out.
+inline std::vector<std::vector<double>> op_weights_of(const cn::cell_table& cell, const cn::cell_weights& w) {
+  const at::Tensor ops = w.ops.to(at::kDouble);
+  std::vector<std::vector<double>> numbers;
+  for (std::size_t e = 0; e < cell.edges.size(); ++e) {
+    if (!cell.has(e)) continue;
+    const at::Tensor row = ops[static_cast<std::int64_t>(e)].contiguous();
+    numbers.emplace_back(row.data_ptr<double>(), row.data_ptr<double>() + row.numel());
+  }
+  return numbers;
+}
+inline std::vector<double> edge_weights_of(const cn::cell_table& cell, const cn::cell_weights& w) {
+  std::vector<double> numbers;
+  for (std::size_t e = 0; w.edges.defined() && e < cell.edges.size(); ++e) {
+    if (cell.has(e)) numbers.push_back(w.edges[static_cast<std::int64_t>(e)].item<double>());
+  }
+  return numbers;
+}
+
+inline epoch_history history_of(const epoch_record& record) {
+  const auto& r = record.report;
+  epoch_history epoch{r.epoch,       r.weight_rate, r.train_loss, r.train_accuracy, r.arch_loss,
+                      record.before, record.after,  {},           r.seconds};
+  for (const auto& t : r.terms) epoch.terms.push_back({t.name, t.value, t.factor});
+  return epoch;
+}
+
+/// The epochs of a search in `space`.
+inline search_history history_of(const cn::space_table& space, const std::vector<epoch_record>& records) {
+  search_history history;
+  history.ops.assign(space.op_names.begin(), space.op_names.end());
+  for (int type = 0; type < space.cell_types(); ++type) {
+    const cn::cell_table& table = space.cell(type);
+    cell_history cell;
+    cell.name = type == 0 ? "normal" : "reduction";
+    cell.inputs = table.inputs;
+    cell.nodes = table.nodes;
+    std::vector<std::size_t> place(table.edges.size());
+    for (std::size_t e = 0; e < table.edges.size(); ++e) {
+      place[e] = cell.edges.size();
+      if (table.has(e)) cell.edges.push_back(table.edges[e]);
+    }
+    for (const auto& group : table.groups) {
+      if (!space.has_edge_weights() || !cn::detail::has_choice(table, group)) continue;
+      cell.groups.emplace_back();
+      for (const auto e : cn::detail::present_members(table, group))
+        cell.groups.back().push_back(place[static_cast<std::size_t>(e)]);
+    }
+    for (const auto& record : records) {
+      const auto& w = record.weights.at(static_cast<std::size_t>(type));
+      cell.op_weights.push_back(op_weights_of(table, w));
+      if (w.edges.defined()) cell.edge_weights.push_back(edge_weights_of(table, w));
+    }
+    history.cells.push_back(std::move(cell));
+  }
+  for (const auto& record : records) history.epochs.push_back(history_of(record));
+  return history;
+}
+
+/// One row for each epoch, cell and edge: the weight of the edge and those of its ops; written as epochs end.
+class weights_file {
+ public:
+  weights_file(const std::filesystem::path& path, const cn::space_table& space)
+      : space_(space), writer_(path, columns(space)) {}
+
+  void add(const epoch_record& epoch) {
+    const auto history = history_of(space_, {epoch});
+    for (const auto& cell : history.cells) {
+      for (std::size_t e = 0; e < cell.edges.size(); ++e) {
+        std::vector<std::string> row{
+            fmt::format("{}", epoch.report.epoch), cell.name, fmt::format("{}", cell.edges[e].from),
+            fmt::format("{}", cell.edges[e].to),
+            cell.edge_weights.empty() ? "" : fmt::format("{:.6g}", cell.edge_weights[0][e])};
+        for (const double w : cell.op_weights[0][e]) row.push_back(fmt::format("{:.6g}", w));
+        writer_.row(row);
+      }
+    }
+  }
+
+ private:
+  static std::vector<std::string> columns(const cn::space_table& space) {
+    std::vector<std::string> names{"epoch", "cell", "from", "to", "edge_weight"};
+    names.insert(names.end(), space.op_names.begin(), space.op_names.end());
+    return names;
+  }
+  cn::space_table space_;
+  csv_writer writer_;
+};
+
+/// The same as JSON, with what the epochs report.
+inline nlohmann::json history_json(const search_history& h) {
+  nlohmann::json epochs = nlohmann::json::array();
+  for (std::size_t i = 0; i < h.epochs.size(); ++i) {
+    const auto& e = h.epochs[i];
+    nlohmann::json terms = nlohmann::json::object();
+    for (const auto& t : e.terms) terms[t.name] = {{"value", t.value}, {"factor", t.factor}};
+    nlohmann::json weights = nlohmann::json::object();
+    for (const auto& cell : h.cells) {
+      weights[cell.name] = {{"ops", cell.op_weights[i]}};
+      if (!cell.edge_weights.empty()) weights[cell.name]["edges"] = cell.edge_weights[i];
+    }
+    epochs.push_back({{"epoch", e.epoch},
+                      {"weight_rate", e.weight_rate},
+                      {"train_loss", e.train_loss},
+                      {"train_accuracy", e.train_accuracy},
+                      {"arch_loss", e.arch_loss},
+                      {"held_out_before", e.before},
+                      {"held_out_after", e.after},
+                      {"terms", terms},
+                      {"weights", weights},
+                      {"seconds", e.seconds}});
+  }
+  nlohmann::json edges = nlohmann::json::object();
+  for (const auto& cell : h.cells) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const auto& edge : cell.edges) list.push_back({edge.from, edge.to});
+    edges[cell.name] = list;
+  }
+  return {{"ops", h.ops}, {"edges", edges}, {"epochs", epochs}};
+}
+
+/// JSON as a file has it; bytes of users' names that are no text are replaced.
+inline std::string json_text(const nlohmann::json& json) {
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+/// A flat list of the names and values of an object, as the report shows a configuration; objects in it are taken apart.
+inline std::vector<std::pair<std::string, std::string>> facts_of(const nlohmann::json& object) {
+  std::vector<std::pair<std::string, std::string>> facts;
+  for (const auto& [key, value] : object.items()) {
+    if (value.is_object()) {
+      const auto more = facts_of(value);
+      facts.insert(facts.end(), more.begin(), more.end());
+    } else if (value.is_string()) {
+      facts.emplace_back(key, value.get<std::string>());
+    } else if (value.is_number_float()) {
+      facts.emplace_back(key, fmt::format("{:.6g}", value.get<double>()));
+    } else {
+      facts.emplace_back(key, value.dump());
+    }
+  }
+  for (auto& [name, value] : facts) std::replace(name.begin(), name.end(), '_', ' ');
+  return facts;
+}
 
 /// Accuracy before and after the cut over the epochs.
 inline std::string accuracy_chart(const search_result& result, const std::string& title) {
@@ -66,6 +211,19 @@ inline nlohmann::json gap_json(const cn::discretization_gap_report& gap) {
                       {"lost", gap.lost()},     {"after_soft_edges", gap.after_soft_edges}};
   if (gap.after_reestimated) json["after_batch_norm_reestimated"] = *gap.after_reestimated;
   return json;
+}
+
+/// The same in words, the headline first.
+inline std::vector<std::pair<std::string, double>> gap_rows(const cn::discretization_gap_report& gap) {
+  std::vector<std::pair<std::string, double>> rows{
+      {"before the cut", gap.before},
+      {"after the cut of ops and edges", gap.after},
+      {"ops alone cut", gap.ops_cut},
+      {"edges alone cut", gap.edges_cut},
+      {"both cut, kept edges at their soft weight", gap.after_soft_edges}};
+  if (gap.after_reestimated)
+    rows.emplace_back("both cut, batch-norm statistics measured again", *gap.after_reestimated);
+  return rows;
 }
 
 inline nlohmann::json scale_json(const scale& s, std::int64_t images, std::int64_t held_out) {

@@ -87,9 +87,19 @@ inline std::string number(double value) {
   return text;
 }
 
+/// What the picture shows, for who cannot see it: "cell: c_{k-2} -> 0 sep_conv_3x3, ...".
+inline std::string words_of(const cell_genotype& cell, std::string_view title) {
+  std::string words = (title.empty() ? std::string("cell") : std::string(title)) + ":";
+  for (const gene& g : cell) {
+    words += (words.back() == ':' ? " " : ", ") + state_label(cell, g.from) + " -> " +
+             state_label(cell, g.to) + " " + std::string(g.op.view());
+  }
+  return words;
+}
+
 }  // namespace detail
 
-/// A self-contained SVG, readable on light and dark pages.
+/// A self-contained SVG, readable on light and dark pages; its styles touch nothing else on a page that it is put into.
 inline std::string to_svg(const cell_genotype& cell, std::string_view title = {}) {
   using detail::number;
   constexpr double row_height = 38;
@@ -111,11 +121,15 @@ inline std::string to_svg(const cell_genotype& cell, std::string_view title = {}
   std::string svg =
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(width) + " " + number(height) +
       "\" width=\"" + number(width) + "\" height=\"" + number(height) +
-      "\" font-family=\"sans-serif\" font-size=\"13\">\n"
-      "<style>.s{fill:#cfe3f5;stroke:#2a6496}.n{fill:#fdf0cf;stroke:#a07818}.o{fill:#dff0d8;stroke:#3c763d}"
-      ".d{fill:none;stroke:#999;stroke-dasharray:4 3}.b{fill:#fff;stroke:#777}.l{fill:none;stroke:#666;"
-      "stroke-width:1.4}.c{fill:none;stroke:#bbb}text{fill:#222;text-anchor:middle}.t{fill:#555}"
-      "@media(prefers-color-scheme:dark){.t{fill:#ccc}.l{stroke:#aaa}.c{stroke:#666}}</style>\n";
+      "\" class=\"cell\" role=\"img\" font-family=\"sans-serif\" font-size=\"13\">\n<title>" +
+      detail::escaped(detail::words_of(cell, title)) +
+      "</title>\n"
+      "<style>.cell .s{fill:#cfe3f5;stroke:#2a6496}.cell .n{fill:#fdf0cf;stroke:#a07818}"
+      ".cell .o{fill:#dff0d8;stroke:#3c763d}.cell .d{fill:none;stroke:#999;stroke-dasharray:4 3}"
+      ".cell .b{fill:#fff;stroke:#777}.cell .l{fill:none;stroke:#666;stroke-width:1.4}"
+      ".cell .c{fill:none;stroke:#bbb}.cell text{fill:#222;text-anchor:middle}.cell .t{fill:#555}"
+      "@media(prefers-color-scheme:dark){.cell .t{fill:#ccc}.cell .l{stroke:#aaa}.cell .c{stroke:#666}}"
+      "</style>\n";
   if (!title.empty()) {
     svg += "<text class=\"t\" x=\"" + number(width / 2) + "\" y=\"26\" font-size=\"16\">" +
            detail::escaped(title) + "</text>\n";
