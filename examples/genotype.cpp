@@ -7,17 +7,15 @@
 #include <crispnas/genotype/count.hpp>
 #include <crispnas/genotype/draw.hpp>
 #include <crispnas/genotype/known.hpp>
-#include <crispnas/genotype/nas_bench_201.hpp>
 #include <crispnas/genotype/text.hpp>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "support/command_line.hpp"
-#include "support/genotypes.hpp"
+#include "support/find_genotype.hpp"
 
 namespace cn = crispnas;
 namespace fs = std::filesystem;

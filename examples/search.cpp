@@ -6,6 +6,7 @@
 #include <crispnas/crispnas.hpp>
 #include <crispnas/format.hpp>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct search_flags {
   std::uint64_t seed = 0;
   int threads = 0;
   bool quiet = false;
+  bool tensorboard = false;
   std::string command;                  ///< that the program was started by
   std::vector<std::string> darts_only;  ///< flags that were given and mean something in the DARTS space only
   support::scale scale{
@@ -88,12 +90,15 @@ void run(search_flags flags) {
   const std::filesystem::path out = flags.out;
   support::metrics_file metrics(out / "metrics.csv");
   support::weights_file weights(out / "weights.csv", method.configuration.space);
+  std::optional<support::event_file> events;
+  if (flags.tensorboard) events.emplace(out / "tensorboard");
   support::progress bar("searching", s.epochs * steps, flags.quiet);
   const auto result = support::run_search(
       method, kept, {}, s, train, held_out, flags.seed, [&](const cn::step_progress&) { bar.advance(); },
       [&](const support::epoch_record& e) {
         metrics.add(e);
         weights.add(e);
+        if (events) events->add(e.report.epoch, support::scalars_of(method.configuration.space, e));
         bar.update(e.report.epoch * steps, fmt::format("cut {:.1f} -> {:.1f} %", e.before, e.after));
       });
   bar.finish();
@@ -101,14 +106,8 @@ void run(search_flags flags) {
   const cn::genotype& found = result.genotypes.front();
   const auto& gap = result.gaps.front();
   const auto title = fmt::format("{}, {} of {} edges", flags.method, kept, darts_space ? 14 : 6);
-  support::write_file(out / "genotype.txt", cn::to_text(found) + "\n");
+  support::write_cell_files(out, found);
   support::write_file(out / "accuracy.svg", support::accuracy_chart(result, title));
-  support::write_file(out / "normal.svg", cn::to_svg(found.normal));
-  support::write_file(out / "normal.dot", cn::to_dot(found.normal));
-  if (found.has_reduction) {
-    support::write_file(out / "reduction.svg", cn::to_svg(found.reduction));
-    support::write_file(out / "reduction.dot", cn::to_dot(found.reduction));
-  }
   int changed = 0;
   for (const auto& cell : result.cuts.front()) changed += cell.kept.changed_by_feasibility() ? 1 : 0;
   const nlohmann::json summary{{"method", flags.method},
@@ -208,6 +207,7 @@ int main(int argc, char** argv) {
   app.add_option("--cutout", s.augment.cutout, "side of the square that is blanked; 0: none")
       ->check(support::not_negative());
   app.add_flag("!--no-flip", s.augment.flip, "do not mirror images");
+  app.add_flag("--tensorboard", flags.tensorboard, "also write event files for TensorBoard");
   app.add_flag("--quiet", flags.quiet, "no progress");
   if (const auto code = support::parse_command_line(app, argc, argv)) return *code;
   for (const char* flag : {"--budget", "--k"}) {

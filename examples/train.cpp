@@ -22,7 +22,7 @@
 #include "support/cli.hpp"
 #include "support/csv.hpp"
 #include "support/datasets.hpp"
-#include "support/genotypes.hpp"
+#include "support/find_genotype.hpp"
 #include "support/image_folder.hpp"
 #include "support/progress.hpp"
 #include "support/write_file.hpp"

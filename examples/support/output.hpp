@@ -2,8 +2,7 @@
 #pragma once
 
 #include <algorithm>
-#include <crispnas/genotype/draw.hpp>
-#include <crispnas/genotype/text.hpp>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -11,12 +10,14 @@
 #include <utility>
 #include <vector>
 
+#include "cell_files.hpp"
 #include "chart.hpp"
 #include "csv.hpp"
 #include "errors.hpp"
 #include "experiment.hpp"
-#include "write_file.hpp"
 #include "history.hpp"
+#include "tensorboard.hpp"
+#include "write_file.hpp"
 
 namespace support {
 
@@ -170,11 +171,6 @@ inline nlohmann::json history_json(const search_history& h) {
   return {{"ops", h.ops}, {"edges", edges}, {"epochs", epochs}};
 }
 
-/// JSON as a file has it; bytes of users' names that are no text are replaced.
-inline std::string json_text(const nlohmann::json& json) {
-  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-}
-
 /// A flat list of the names and values of an object, as the report shows a configuration; objects in it are taken apart.
 inline std::vector<std::pair<std::string, std::string>> facts_of(const nlohmann::json& object) {
   std::vector<std::pair<std::string, std::string>> facts;
@@ -192,6 +188,35 @@ inline std::vector<std::pair<std::string, std::string>> facts_of(const nlohmann:
   }
   for (auto& [name, value] : facts) std::replace(name.begin(), name.end(), '_', ' ');
   return facts;
+}
+
+/// What TensorBoard shows of an epoch.
+inline scalars scalars_of(const cn::space_table& space, const epoch_record& record) {
+  const search_history h = history_of(space, {record});
+  const epoch_history& e = h.epochs.front();
+  scalars values{{"accuracy/before", e.before},
+                 {"accuracy/after", e.after},
+                 {"accuracy/train", e.train_accuracy},
+                 {"accuracy/lost", e.before - e.after},
+                 {"loss/train", e.train_loss}};
+  if (std::isfinite(e.arch_loss)) values.emplace_back("loss/arch", e.arch_loss);
+  values.emplace_back("weight_rate", e.weight_rate);
+  for (const auto& t : e.terms) {
+    values.emplace_back("regularizer/" + t.name, t.value);
+    values.emplace_back("regularizer/" + t.name + "_factor", t.factor);
+  }
+  for (const auto& cell : h.cells) {
+    values.emplace_back("entropy/ops_" + cell.name, op_entropies(cell).front());
+    if (const auto edges = edge_entropies(cell); !edges.empty())
+      values.emplace_back("entropy/edges_" + cell.name, edges.front());
+    for (std::size_t i = 0; i < cell.edges.size(); ++i) {
+      const std::string edge = fmt::format("{}/{}-{}", cell.name, cell.edges[i].from, cell.edges[i].to);
+      if (!cell.edge_weights.empty()) values.emplace_back("edge_weights_" + edge, cell.edge_weights[0][i]);
+      for (std::size_t o = 0; o < h.ops.size(); ++o)
+        values.emplace_back("op_weights_" + edge + "/" + h.ops[o], cell.op_weights[0][i][o]);
+    }
+  }
+  return values;
 }
 
 /// Accuracy before and after the cut over the epochs.

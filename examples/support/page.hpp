@@ -34,11 +34,11 @@ svg{display:block;height:auto}svg:not(.cell){width:100%;overflow:visible}svg:not
 .charts,.small{display:grid;gap:12px}
 .charts{grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr))}
 .small{grid-template-columns:repeat(auto-fill,minmax(min(46%,222px),1fr));gap:8px;margin:0 0 8px}
-figure{margin:0;background:var(--card);border:1px solid var(--edge);border-radius:8px;padding:10px 12px;min-width:0}
+figure{margin:0;background:var(--card);border:1px solid var(--edge);border-radius:8px;padding:10px 12px;min-width:0;display:flex;flex-direction:column}figure>svg{margin-top:auto}
 figcaption{font-size:13px;margin:0 0 6px}figcaption b{color:var(--ink);font-size:14px;display:block}
-.small figure{padding:7px 9px;display:flex;flex-direction:column}.small figure>svg{margin-top:auto}.small figcaption{font-size:12px;line-height:1.4;overflow-wrap:anywhere}
+.small figure{padding:7px 9px}.small figcaption{font-size:12px;line-height:1.4;overflow-wrap:anywhere}
 .small figcaption b{font-size:13px}
-.small .cut{opacity:.8;border-style:dashed}.small .kept{border:2px solid var(--good);padding:6px 8px}.kept .mark{color:var(--good);font-weight:600}
+.small .cut{opacity:.8;border-style:dashed}.small .kept{border:2px solid var(--good);padding:6px 8px}.mark{color:var(--good);font-weight:600}
 .share{stroke:var(--card);stroke-width:.7}
 .legend{display:flex;flex-wrap:wrap;gap:3px 14px;margin:0 0 6px;padding:0;list-style:none;font-size:13px;color:var(--ink)}
 .legend li{display:flex;align-items:center;gap:6px}.legend svg{width:22px;height:10px;flex:none}

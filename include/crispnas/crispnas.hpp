@@ -9,11 +9,13 @@
 #include <crispnas/data/loader.hpp>
 #include <crispnas/data/prefetch.hpp>
 #include <crispnas/derived/derived_network.hpp>
+#include <crispnas/derived/python_module.hpp>
 #include <crispnas/discretize/discretize.hpp>
 #include <crispnas/discretize/gap.hpp>
 #include <crispnas/discretize/random_cut.hpp>
 #include <crispnas/genotype/compare.hpp>
 #include <crispnas/genotype/count.hpp>
+#include <crispnas/genotype/cpp_header.hpp>
 #include <crispnas/genotype/draw.hpp>
 #include <crispnas/genotype/genotype.hpp>
 #include <crispnas/genotype/known.hpp>

@@ -101,8 +101,9 @@ from torch import nn
   constant("IMAGE_CHANNELS", std::to_string(o.image_channels));
   if (!residual) constant("AUXILIARY", o.auxiliary ? "True" : "False");
   text +=
-      "\n# (op, from, to): the first states are what the cell reads, the others its nodes; a node sums what "
-      "enters it.\n";
+      "\n# Ops are (name, from, to). The first states are what the cell reads, the others its nodes; a node "
+      "sums what\n"
+      "# enters it.\n";
   constant("NORMAL", detail::python_cell(found.normal));
   if (!residual)
     constant("REDUCTION", found.has_reduction ? detail::python_cell(found.reduction) : "NORMAL\n");

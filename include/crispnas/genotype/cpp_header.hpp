@@ -45,7 +45,7 @@ constexpr bool is_cpp_name(std::string_view name) {
 
 /// A text as a string literal of C++, broken into lines where it is long.
 inline std::string cpp_string(std::string_view text, std::string_view indent) {
-  constexpr std::size_t longest = 90;
+  constexpr std::size_t longest = 80;
   std::string out = std::string(indent) + "\"";
   std::size_t line = 0;
   for (const char c : text) {
