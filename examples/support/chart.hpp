@@ -36,7 +36,8 @@ inline axis axis_of(const std::vector<series>& lines, double low, double high) {
       if (std::isfinite(v)) low = std::min(low, v), high = std::max(high, v);
     }
   }
-  const double rough = std::max(high - low, 1e-9) / 4;
+  if (!(high > low)) high = low + 1;
+  const double rough = (high - low) / 4;
   const double power = std::pow(10.0, std::floor(std::log10(rough)));
   double step = 10 * power;
   for (const double round : {5.0, 2.5, 2.0, 1.0}) {

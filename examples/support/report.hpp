@@ -271,8 +271,10 @@ inline std::string search_sections(const search_report& r) {
   };
   std::string html = headline_tiles(r);
   html += section("The cells", cell_pictures(r.found));
-  html += section("Progress", paragraph("Over the epochs.") + progress_charts(r.history));
+  if (!r.history.epochs.empty())
+    html += section("Progress", paragraph("Over the epochs.") + progress_charts(r.history));
   for (const auto& cell : r.history.cells) {
+    if (r.history.epochs.empty()) break;
     const auto& found = cell.name == "reduction" ? r.found.reduction : r.found.normal;
     const std::string name = r.history.cells.size() > 1 ? ", " + cell.name + " cell" : "";
     if (const auto edges = edge_weight_charts(cell, found); !edges.empty()) {
