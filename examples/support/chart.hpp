@@ -143,7 +143,7 @@ inline std::string last_values(const std::vector<series>& lines) {
 
 }  // namespace detail
 
-/// A chart for a page, whose legend is HTML beside it (legend.hpp). `shaded`: the area between the first two lines is tinted.
+/// A chart for a page, whose legend is HTML beside it (page.hpp). `shaded`: the area between the first two lines is tinted.
 inline std::string line_plot(const std::string& title, const axis& y_axis, const std::vector<series>& lines,
                              bool shaded = false) {
   const detail::frame f{440, 236, 44, 12, 10, 26, detail::epochs_of(lines), y_axis};
@@ -178,7 +178,7 @@ inline std::string small_line_plot(const std::string& title, const axis& y_axis,
   svg += fmt::format(
       "<text x=\"{0:.1f}\" y=\"{1:.1f}\" fill=\"currentColor\">1</text><text x=\"{2:.1f}\" y=\"{1:.1f}\" "
       "text-anchor=\"end\" fill=\"currentColor\">{3}</text>\n",
-      f.left, f.height - 4, f.width - f.right, f.epochs);
+      f.left, f.height - 4, f.width - f.right, f.epochs > 1 ? std::to_string(f.epochs) : "");
   for (const auto& s : lines) svg += detail::line(f, s);
   return svg + "</svg>\n";
 }

@@ -1,7 +1,9 @@
 // A page that needs nothing but itself: HTML with styles and pictures inside, for light and dark screens, wide and narrow ones, and
-// without scripts. `page("Title", "what it is").section("Heading", table(...)).text()`.
+// without scripts. `page("Title", "what it is").section("Heading", html_table(...)).text()`.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,7 +46,7 @@ figcaption{font-size:13px;margin:0 0 6px}figcaption b{color:var(--ink);font-size
 .legend li{display:flex;align-items:center;gap:6px}.legend svg{width:22px;height:10px;flex:none}
 .small .legend{font-size:12px;gap:1px 9px;margin:0}.small .legend svg{width:16px}
 .wide{overflow-x:auto;padding:10px 12px;background:var(--card);border:1px solid var(--edge);border-radius:8px;margin:0 0 12px}
-.cell{max-width:max(100%,660px);margin:0 auto}
+.cell,.wide img{display:block;max-width:max(100%,660px);height:auto;margin:0 auto}
 table{border-collapse:collapse;font-size:13.5px;font-variant-numeric:tabular-nums}caption{text-align:left;color:var(--soft);margin:0 0 6px}
 th,td{text-align:right;padding:4px 12px;border-bottom:1px solid var(--edge);white-space:nowrap}
 th:first-child,td:first-child{text-align:left;padding-left:0}thead th{color:var(--soft);font-weight:600}
@@ -59,8 +61,8 @@ details{margin:12px 0}summary{cursor:pointer;font-weight:600}details .wide{margi
 }  // namespace detail
 
 /// A table whose first column names the rows. Cells are words, not markup.
-inline std::string table(const std::string& caption, const std::vector<std::string>& columns,
-                         const std::vector<std::vector<std::string>>& rows) {
+inline std::string html_table(const std::string& caption, const std::vector<std::string>& columns,
+                              const std::vector<std::vector<std::string>>& rows) {
   std::string html = "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"" + markup(caption) +
                      "\"><table><caption>" + markup(caption) + "</caption><thead><tr>";
   for (const auto& column : columns) html += "<th scope=\"col\">" + markup(column) + "</th>";
@@ -76,23 +78,23 @@ inline std::string table(const std::string& caption, const std::vector<std::stri
 }
 
 /// Names and values, as of a configuration.
-inline std::string facts(const std::vector<std::pair<std::string, std::string>>& pairs) {
+inline std::string html_facts(const std::vector<std::pair<std::string, std::string>>& pairs) {
   std::string html = "<dl>";
   for (const auto& [name, value] : pairs)
     html += "<div><dt>" + markup(name) + "</dt><dd>" + markup(value) + "</dd></div>\n";
   return html + "</dl>\n";
 }
 
-inline std::string paragraph(const std::string& words) { return "<p>" + markup(words) + "</p>\n"; }
-inline std::string code_block(const std::string& text) { return "<pre>" + markup(text) + "</pre>\n"; }
+inline std::string html_paragraph(const std::string& words) { return "<p>" + markup(words) + "</p>\n"; }
+inline std::string html_code(const std::string& text) { return "<pre>" + markup(text) + "</pre>\n"; }
 
 /// Shown on demand.
-inline std::string folded(const std::string& heading, const std::string& html) {
+inline std::string html_folded(const std::string& heading, const std::string& html) {
   return "<details><summary>" + markup(heading) + "</summary>\n" + html + "</details>\n";
 }
 
 /// What the lines of a chart are.
-inline std::string legend(const std::vector<series>& lines) {
+inline std::string html_legend(const std::vector<series>& lines) {
   std::string html = "<ul class=\"legend\">";
   for (const auto& s : lines) {
     html += fmt::format(
@@ -106,14 +108,29 @@ inline std::string legend(const std::vector<series>& lines) {
 /// A chart with heading and legend.
 inline std::string chart_figure(const std::string& title, const axis& y_axis,
                                 const std::vector<series>& lines, bool shaded = false) {
-  return "<figure><figcaption><b>" + markup(title) + "</b></figcaption>" + legend(lines) +
+  return "<figure><figcaption><b>" + markup(title) + "</b></figcaption>" + html_legend(lines) +
          line_plot(title, y_axis, lines, shaded) + "</figure>\n";
 }
 
 /// What is wider than a telephone, such as a drawn cell, and is then scrolled.
-inline std::string wide(const std::string& words, const std::string& html) {
+inline std::string html_wide(const std::string& words, const std::string& html) {
   return "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"" + markup(words) + "\">" + html +
          "</div>\n";
+}
+
+/// A picture of its own, an SVG file put into the page: its styles stay in it. `words` are for who cannot see it.
+inline std::string html_picture(const std::string& words, std::string_view svg) {
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string base64;
+  for (std::size_t i = 0; i < svg.size(); i += 3) {
+    const std::size_t count = std::min<std::size_t>(3, svg.size() - i);
+    unsigned bits = 0;
+    for (std::size_t b = 0; b < 3; ++b)
+      bits = bits << 8 | (b < count ? static_cast<unsigned char>(svg[i + b]) : 0U);
+    for (std::size_t d = 0; d < 4; ++d) base64 += d <= count ? digits[bits >> (18 - 6 * d) & 0x3fU] : '=';
+  }
+  return html_wide(words,
+                   "<img alt=\"" + markup(words) + "\" src=\"data:image/svg+xml;base64," + base64 + "\"/>");
 }
 
 class page {

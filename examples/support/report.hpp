@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <crispnas/genotype/draw.hpp>
 #include <crispnas/genotype/text.hpp>
 #include <string>
@@ -139,9 +141,13 @@ inline std::string progress_charts(const search_history& h) {
   return html + "</div>\n";
 }
 
-/// Edge weights of a cell, one small chart for each node; empty where the edges have none.
+/// Edge weights of a cell, one small chart for each node; empty where they have none but 1.
 inline std::string edge_weight_charts(const cell_history& cell, const cn::cell_genotype& found) {
-  if (cell.edge_weights.empty()) return {};
+  bool all_one = true;  // as where every edge is kept
+  for (const auto& epoch : cell.edge_weights) {
+    for (const double w : epoch) all_one = all_one && std::abs(w - 1.0) < 1e-6;
+  }
+  if (all_one) return {};
   double high = 1.0;
   for (const auto& epoch : cell.edge_weights) {
     for (const double w : epoch) high = std::max(high, w);
@@ -165,7 +171,7 @@ inline std::string edge_weight_charts(const cell_history& cell, const cn::cell_g
         "<figure><figcaption><b>into {}</b>{}</figcaption>{}{}</figure>\n",
         detail::state_words(cell.inputs, node),
         kept.empty() ? std::string("nothing kept") : "<span class=\"mark\">kept from: " + kept + "</span>",
-        lines.empty() ? std::string() : legend(lines), small_line_plot(title, {0.0, high, high}, lines));
+        lines.empty() ? std::string() : html_legend(lines), small_line_plot(title, {0.0, high, high}, lines));
   }
   return html + "</div>\n";
 }
@@ -230,7 +236,9 @@ inline std::string headline_tiles(const search_report& r) {
   tile(r.found.has_reduction ? fmt::format("{} + {}", kept, r.found.reduction.kept_edges())
                              : fmt::format("{}", kept),
        r.found.has_reduction ? "edges kept, normal + reduction cell" : "edges kept");
-  tile(r.seconds < 120 ? fmt::format("{:.0f} s", r.seconds) : fmt::format("{:.0f} min", r.seconds / 60),
+  tile(r.seconds < 10    ? fmt::format("{:.1f} s", r.seconds)
+       : r.seconds < 120 ? fmt::format("{:.0f} s", r.seconds)
+                         : fmt::format("{:.0f} min", r.seconds / 60),
        "of search");
   return html + "</div>\n";
 }
@@ -238,9 +246,9 @@ inline std::string headline_tiles(const search_report& r) {
 /// The cells as drawn in the paper's figure 6, and their text.
 inline std::string cell_pictures(const cn::genotype& found) {
   std::string html =
-      wide("normal cell", cn::to_svg(found.normal, found.has_reduction ? "normal cell" : "cell"));
-  if (found.has_reduction) html += wide("reduction cell", cn::to_svg(found.reduction, "reduction cell"));
-  return html + code_block(cn::to_text(found));
+      html_wide("normal cell", cn::to_svg(found.normal, found.has_reduction ? "normal cell" : "cell"));
+  if (found.has_reduction) html += html_wide("reduction cell", cn::to_svg(found.reduction, "reduction cell"));
+  return html + html_code(cn::to_text(found));
 }
 
 /// Numbers behind the charts of progress.
@@ -261,7 +269,7 @@ inline std::string epoch_table(const search_history& h) {
     row.push_back(fmt::format("{:.1f}", e.seconds));
     rows.push_back(std::move(row));
   }
-  return table("All epochs", columns, rows);
+  return html_table("All epochs", columns, rows);
 }
 
 /// Everything about one search but the page's frame.
@@ -272,33 +280,54 @@ inline std::string search_sections(const search_report& r) {
   std::string html = headline_tiles(r);
   html += section("The cells", cell_pictures(r.found));
   if (!r.history.epochs.empty())
-    html += section("Progress", paragraph("Over the epochs.") + progress_charts(r.history));
+    html += section("Progress", html_paragraph("Over the epochs.") + progress_charts(r.history));
   for (const auto& cell : r.history.cells) {
     if (r.history.epochs.empty()) break;
     const auto& found = cell.name == "reduction" ? r.found.reduction : r.found.normal;
     const std::string name = r.history.cells.size() > 1 ? ", " + cell.name + " cell" : "";
     if (const auto edges = edge_weight_charts(cell, found); !edges.empty()) {
-      html += section("Edge weights" + name,
-                      paragraph("After the softmax of beta, over the epochs. Thick lines are kept.") + edges);
+      html += section(
+          "Edge weights" + name,
+          html_paragraph("After the softmax of beta, over the epochs. Thick lines are kept.") + edges);
     }
-    html +=
-        section("Op weights" + name, paragraph("After the softmax of alpha, over the epochs: the height of a "
-                                               "colour is the weight of its op. One chart for each edge; "
-                                               "framed ones are kept.") +
-                                         op_weight_charts(cell, r.history.ops, found));
+    html += section("Op weights" + name,
+                    html_paragraph("After the softmax of alpha, over the epochs: the height of a "
+                                   "colour is the weight of its op. One chart for each edge; "
+                                   "framed ones are kept.") +
+                        op_weight_charts(cell, r.history.ops, found));
   }
   std::vector<std::vector<std::string>> rows;
   for (const auto& [what, percent] : r.accuracies) rows.push_back({what, fmt::format("{:.2f}", percent)});
-  html += section("The cut", table("Held-out accuracy, %: kept ops and edges at weight 1, batch-norm "
-                                   "statistics as they are, unless said",
-                                   {"", "%"}, rows));
-  html += section("Configuration", paragraph(r.scale) + facts(r.configuration));
-  html += section("Again", code_block(r.command));
-  return html + folded("All epochs in numbers", epoch_table(r.history));
+  html += section("The cut", html_table("Held-out accuracy, %: kept ops and edges at weight 1, batch-norm "
+                                        "statistics as they are, unless said",
+                                        {"", "%"}, rows));
+  html += section("Configuration", html_paragraph(r.scale) + html_facts(r.configuration));
+  html += section("Again", html_code(r.command));
+  return html + html_folded("All epochs in numbers", epoch_table(r.history));
 }
 
 inline std::string search_page(const search_report& r) {
   return page(r.title, r.scale).add(search_sections(r)).text();
+}
+
+/// One page of tables, anything with `title`, `above`, `columns`, `rows` and `below` (lines of words), and of pictures, pairs of
+/// words and an SVG. `about` says the scale, `command` does it again.
+template <class Tables>
+std::string tables_page(const std::string& title, const std::string& about, const Tables& tables,
+                        const std::vector<std::pair<std::string, std::string>>& pictures,
+                        const std::vector<std::pair<std::string, std::string>>& configuration,
+                        const std::string& command) {
+  page all(title, about);
+  for (const auto& t : tables) {
+    std::string html;
+    for (const auto& line : t.above) html += html_paragraph(line);
+    html += html_table(t.title, t.columns, t.rows);
+    for (const auto& line : t.below) html += html_paragraph(line);
+    all.section(t.title, html);
+  }
+  for (const auto& [words, svg] : pictures) all.section(words, html_picture(words, svg));
+  if (!configuration.empty()) all.section("Configuration", html_facts(configuration));
+  return all.section("Again", html_code(command)).text();
 }
 
 }  // namespace support

@@ -156,6 +156,33 @@ TEST_CASE("a page needs nothing but itself, whatever the names and however short
     CHECK(line.find("<b") == std::string::npos);
 }
 
+TEST_CASE("pages of tables and pictures") {
+  struct words_table {
+    std::string title = "Table <4>";
+    std::vector<std::string> above{"scale & more"}, columns{"kept", "before"};
+    std::vector<std::vector<std::string>> rows{{"<3>", "50 +- 1"}};
+    std::vector<std::string> below{"not run: <5>"};
+  };
+  const std::string page =
+      support::tables_page("tables", "tiny", std::vector<words_table>(1), {{"a \"picture\"", "<svg/>"}},
+                           {{"seeds", "3"}}, "tables --table 4");
+  for (const char* wanted :
+       {"<h2>Table &lt;4&gt;</h2>", "scale &amp; more", "<th scope=\"row\">&lt;3&gt;</th><td>50 +- 1</td>",
+        "not run: &lt;5&gt;", "alt=\"a &quot;picture&quot;\" src=\"data:image/svg+xml;base64,PHN2Zy8+\"",
+        "<dt>seeds</dt><dd>3</dd>", "<pre>tables --table 4</pre>"})
+    CHECK_MESSAGE(page.find(wanted) != std::string::npos, wanted);
+  const auto encoded = [](const char* text) {
+    const std::string html = support::html_picture("", text);
+    const auto from = html.find("base64,") + 7;
+    return html.substr(from, html.find('"', from) - from);
+  };
+  CHECK(encoded("") == "");
+  CHECK(encoded("f") == "Zg==");  // RFC 4648
+  CHECK(encoded("fo") == "Zm8=");
+  CHECK(encoded("foobar") == "Zm9vYmFy");
+  CHECK(encoded("\xff\xfe\xfd") == "//79");
+}
+
 TEST_CASE("axes hold the values and have round steps") {
   const auto check = [](std::vector<double> values, double low, double high, support::axis wanted) {
     const auto a = support::axis_of({{"", "", values}}, low, high);
