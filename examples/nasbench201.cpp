@@ -6,6 +6,7 @@
 #include <crispnas/crispnas.hpp>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -90,8 +91,11 @@ void search(const flags& f) {
       throw support::usage_error("--methods names " + f.methods[i] + " twice.");
     }
   }
-  const support::scale& s = f.scale;
-  const auto table = support::or_usage_error([&] { return support::nas_bench_table(f.table); });
+  support::scale s = f.scale;
+  std::optional<support::nas_bench_table> table;  // none: nothing is looked up, for choosing options
+  if (!f.table.empty()) {
+    support::or_usage_error([&] { table.emplace(f.table); });
+  }
   const auto data = support::or_usage_error([&] {
     if (f.dataset != "cifar-10")
       return support::load_fashion_mnist(f.data.empty() ? support::fashion_mnist_folder : f.data.c_str());
@@ -101,6 +105,10 @@ void search(const flags& f) {
   const auto train = support::or_usage_error([&] { return data.train.head(f.images); });
   const auto held_out = support::or_usage_error([&] { return data.held_out.head(f.held_out); });
   const auto steps = s.epochs * (train.size() / 2 / s.batch_size);
+  // Alpha can go as far as in the paper in the steps in which it does not wait.
+  const auto waiting = std::lround(s.others.alpha_warmup * s.epochs);
+  if (s.arch_rate <= 0)
+    s.arch_rate = cn::rate_for_travel((s.epochs - waiting) * (train.size() / 2 / s.batch_size), s.travel);
   int searches = 0;
   for (const auto& name : f.methods) {
     if (name == "random") continue;
@@ -108,12 +116,13 @@ void search(const flags& f) {
     searches += f.seeds;
   }
   fmt::print(
-      "{}: C = {}, {} cell(s) a stage, {}\nweights: SGD {} to {} (cosine); alpha: Adam {:.4f}; regularizer x "
-      "{}\n"
+      "{}: C = {}, {} cell(s) a stage, {}\nweights: SGD {} to {} (cosine); alpha: Adam {:.4f} after {} of "
+      "the epochs; regularizer "
+      "x {}\n"
       "every method with all channels (K = 1); no edge has a weight that could be cut: every edge is "
       "kept\n\n",
       f.dataset, s.channels, s.cells, support::scale_text(s, train.size(), held_out.size()), s.weight_rate,
-      s.last_weight_rate, cn::rate_for_travel(steps, s.travel), s.strength);
+      s.last_weight_rate, s.arch_rate, s.others.alpha_warmup, s.strength);
   std::fflush(stdout);
 
   std::mutex guard;
@@ -139,15 +148,15 @@ void search(const flags& f) {
               },
               {},
               [&](cn::any_supernet& net, const cn::batches& held) {
-                if (f.correlation > 1)
-                  result.correlation = correlation_of(table, net, held, f.correlation, seed);
+                if (table && f.correlation > 1)
+                  result.correlation = correlation_of(*table, net, held, f.correlation, seed);
               });
           result.cell = run.genotypes.front();
           result.before = run.gaps.front().before;
           result.after = run.gaps.front().after;
           result.seconds = run.seconds;
         }
-        result.accuracy = table.at(result.cell);
+        if (table) result.accuracy = table->at(result.cell);
         const std::lock_guard lock(guard);
         found.push_back(std::move(result));
       });
@@ -162,47 +171,51 @@ void search(const flags& f) {
   nlohmann::json report{{"scale", support::scale_json(s, train.size(), held_out.size())},
                         {"weight_rate", s.weight_rate},
                         {"strength", s.strength},
-                        {"best", table.best()},
-                        {"mean", table.mean()}};
+                        {"alpha_warmup", s.others.alpha_warmup}};
+  if (table) report.update({{"best", table->best()}, {"mean", table->mean()}});
   std::string rows;
   for (const auto& name : f.methods) {
     std::array<std::vector<double>, 3> accuracy;
-    std::vector<double> correlation;
+    std::vector<double> correlation, before, after;
     for (const auto& r : found) {
       if (r.method != name) continue;
-      rows += fmt::format("{:>9} seed {}: {}\n{:>17}{}\n", r.method, r.seed, cn::to_text(r.cell), "",
-                          look_up(table, r.accuracy));
+      nlohmann::json entry{{"method", r.method}, {"seed", r.seed}, {"cell", cn::to_text(r.cell)}};
+      rows += fmt::format("{:>9} seed {}: {}\n", r.method, r.seed, cn::to_text(r.cell));
+      if (table) rows += fmt::format("{:>17}{}\n", "", look_up(*table, r.accuracy));
       if (name != "random") {
         rows += fmt::format("{:>17}super-network {:.1f} -> {:.1f} by the cut", "", r.before, r.after);
-        if (f.correlation > 1)
+        if (table && f.correlation > 1)
           rows += fmt::format("; rank correlation with the table over {} random cells {:.3f}", f.correlation,
                               r.correlation);
         rows += '\n';
         correlation.push_back(r.correlation);
+        before.push_back(r.before);
+        after.push_back(r.after);
+        entry.update({{"before", r.before}, {"after", r.after}, {"seconds", r.seconds}});
       }
-      for (std::size_t d = 0; d < 3; ++d) accuracy[d].push_back(r.accuracy[d]);
-      report["cells"].push_back({{"method", r.method},
-                                 {"seed", r.seed},
-                                 {"cell", cn::to_text(r.cell)},
-                                 {"accuracy", r.accuracy},
-                                 {"rank", table.rank(r.accuracy)},
-                                 {"before", r.before},
-                                 {"after", r.after},
-                                 {"rank_correlation", r.correlation},
-                                 {"seconds", r.seconds}});
+      if (table) {
+        for (std::size_t d = 0; d < 3; ++d) accuracy[d].push_back(r.accuracy[d]);
+        entry.update({{"accuracy", r.accuracy}, {"rank", table->rank(r.accuracy)}});
+        if (name != "random") entry["rank_correlation"] = r.correlation;
+      }
+      report["cells"].push_back(entry);
     }
     const auto text = [](const std::vector<double>& v) {
       return fmt::format("{:.2f} +- {:.2f}", support::mean_of(v), support::deviation_of(v));
     };
-    fmt::print("{:>9} | CIFAR-10 {:>14} | CIFAR-100 {:>14} | ImageNet-16-120 {:>14}{}\n", name,
-               text(accuracy[0]), text(accuracy[1]), text(accuracy[2]),
-               correlation.empty() || f.correlation < 2
-                   ? std::string()
-                   : fmt::format(" | rank correlation {:.2f} +- {:.2f}", support::mean_of(correlation),
-                                 support::deviation_of(correlation)));
+    std::string line = fmt::format("{:>9}", name);
+    if (table) {
+      line += fmt::format(" | CIFAR-10 {:>14} | CIFAR-100 {:>14} | ImageNet-16-120 {:>14}", text(accuracy[0]),
+                          text(accuracy[1]), text(accuracy[2]));
+      if (!correlation.empty() && f.correlation > 1)
+        line += fmt::format(" | rank correlation {}", text(correlation));
+    } else if (!before.empty()) {
+      line += fmt::format(" | super-network {} -> {} by the cut", text(before), text(after));
+    }
+    fmt::print("{}\n", line);
   }
   fmt::print("\n{}\n", rows);
-  print_bounds(table);
+  if (table) print_bounds(*table);
   support::write_file(std::filesystem::path(f.out) / "nasbench201.json", report.dump(2) + "\n");
 }
 
@@ -217,9 +230,10 @@ int main(int argc, char** argv) {
   auto* one = app.add_subcommand("lookup", "what the table knows of one cell");
   one->add_option("cell", f.cell, "the cell, as |op~0|+|op~0|op~1|+|op~0|op~1|op~2|")->required();
   one->add_option("--table", f.table, "CSV file of the accuracies")->required();
-  auto* many = app.add_subcommand("search", "searches, cuts and looks the found cells up");
+  auto* many =
+      app.add_subcommand("search", "searches, cuts, and looks the found cells up if there is a table");
   many->option_defaults()->always_capture_default();
-  many->add_option("--table", f.table, "CSV file of the accuracies")->required();
+  many->add_option("--table", f.table, "CSV file of the accuracies; without it nothing is looked up");
   many->add_option("--methods", f.methods, "what is searched by")
       ->delimiter(',')
       ->check(support::one_of({"da2s", "control", "darts", "pc_darts", "random"}));
@@ -243,6 +257,9 @@ int main(int argc, char** argv) {
       ->check(support::not_negative());
   many->add_option("--arch-rate", s.arch_rate,
                    "rate of alpha; 0: so that a logit can travel as far as in the paper");
+  many->add_option("--alpha-warmup", s.others.alpha_warmup,
+                   "fraction of the epochs in which alpha waits, whatever the method")
+      ->check(support::not_negative());
   many->add_option("--strength", s.strength, "factor on the regularizer")->check(support::not_negative());
   many->add_flag("--quiet", f.quiet, "no progress");
   if (const auto code = support::parse_command_line(app, argc, argv)) return *code;

@@ -25,6 +25,7 @@
 #include <crispnas/io/safetensors.hpp>
 #include <crispnas/io/state.hpp>
 #include <crispnas/loss/da2s.hpp>
+#include <crispnas/loss/separation.hpp>
 #include <crispnas/search/configuration.hpp>
 #include <crispnas/search/searcher.hpp>
 #include <crispnas/spec.hpp>

@@ -6,6 +6,8 @@ Each DIR is the folder of the published repository that holds model_search.py (A
 each makes its own files. Needs PyTorch and numpy alone. Nothing of the published code is kept: only names, shapes and numbers.
 """
 import argparse
+import ast
+import copy
 import importlib
 import json
 import pathlib
@@ -21,6 +23,8 @@ DTYPES = {torch.float64: "F64", torch.float32: "F32", torch.int64: "I64"}
 SGD = dict(lr=0.05, momentum=0.9, weight_decay=3e-4)
 ADAM = dict(lr=0.02, betas=(0.5, 0.999), weight_decay=1e-3)
 CLIP = 5.0
+FAIR_SGD = dict(lr=0.005, momentum=0.9, weight_decay=3e-4)  # the defaults of FairDARTS's train_search.py
+FAIR_ADAM = dict(lr=3e-3, betas=(0.9, 0.999), weight_decay=1e-3)
 ETA = 0.05  # rate of the weights in the unrolled step
 STEPS, BATCHES = 10, 6
 CHANNELS, CELLS, CLASSES, BATCH, SIZE = 4, 3, 5, 4, 16
@@ -106,8 +110,10 @@ def weight_step(net, optimizer, loss):
 class Parity:
     """One published super-network behind one interface. `searched` are alpha and beta by published name."""
 
-    def __init__(self, make, searched, loss, genotype=None, unrolled=None):
-        self.make, self.searched, self.loss, self.genotype, self.unrolled = make, searched, loss, genotype, unrolled
+    def __init__(self, make, searched, loss, genotypes=None, unrolled=None, lower=None, sgd=SGD, adam=ADAM):
+        self.make, self.searched, self.loss, self.unrolled, self.sgd, self.adam = make, searched, loss, unrolled, sgd, adam
+        self.genotypes = genotypes or {}  # what picks cells, by name
+        self.lower = lower or (lambda net, logits, labels: F.cross_entropy(logits, labels))  # the loss that trains the weights
 
     def fresh(self, state, arch, dtype):
         torch.set_default_dtype(dtype)
@@ -161,9 +167,12 @@ class Parity:
             if self.unrolled:
                 for momentum in ("", ".momentum"):
                     net = self.fresh(state, arch, dtype)
-                    optimizer = torch.optim.SGD(net.parameters(), **SGD)
+                    searched = self.searched(net)
+                    weights = [p for k, p in net.named_parameters() if k not in searched]
+                    optimizer = torch.optim.SGD(weights, **SGD)
                     if momentum:  # one step before, so that the velocities are not zero
-                        weight_step(net, optimizer, F.cross_entropy(net(x[2]), y[2]))
+                        logits = net(x[2])
+                        weight_step(net, optimizer, F.cross_entropy(logits[-1] if isinstance(logits, tuple) else logits, y[2]))
                     self.unrolled(net, optimizer, x[0], y[0], x[1], y[1])
                     for key, value in self.searched(net).items():
                         result[f"unrolled{momentum}.{key}{suffix}"] = value.grad
@@ -173,7 +182,7 @@ class Parity:
         searched = list(self.searched(net).values())
         kept = {id(p) for p in searched}
         weights = [p for p in net.parameters() if id(p) not in kept]
-        adam, sgd = torch.optim.Adam(searched, **ADAM), torch.optim.SGD(weights, **SGD)
+        adam, sgd = torch.optim.Adam(searched, **self.adam), torch.optim.SGD(weights, **self.sgd)
         losses = []
         for step in range(STEPS):
             adam.zero_grad()
@@ -184,7 +193,7 @@ class Parity:
             adam.step()
             sgd.zero_grad()
             logits = net(x[lower_batch])
-            lower = F.cross_entropy(logits[-1] if isinstance(logits, tuple) else logits, labels[lower_batch])
+            lower = self.lower(net, logits[-1] if isinstance(logits, tuple) else logits, labels[lower_batch])
             lower.backward()
             nn.utils.clip_grad_norm_(weights, CLIP)
             sgd.step()
@@ -196,24 +205,29 @@ class Parity:
             result[f"steps.{key}"] = value
         for key in ("stem.0.weight", "stem.1.weight", "classifier.weight", "classifier.bias"):
             result[f"steps.{key}"] = dict(net.named_parameters())[key]
-        if self.genotype:
-            self.genotypes(result, state, arch)
+        if self.genotypes:
+            self.pick(result, state, arch)
         save(out / f"{name}.expected.safetensors", result)
 
-    def genotypes(self, result, state, arch, cases=20):
-        """Cells picked from random alpha and beta: [case, cell type, edge kept (op, from)]."""
+    def pick(self, result, state, arch, cases=20):
+        """Cells picked from random alpha and beta: [case, cell type, gene, (op, from) or what the method writes], -1 where there is none."""
         g = torch.Generator().manual_seed(99)
-        given, picked = {k: [] for k in arch}, []
+        given, picked = {k: [] for k in arch}, {k: [] for k in self.genotypes}
         for _ in range(cases):
             torch.set_default_dtype(torch.float64)
             drawn = {k: (v + torch.randn(v.shape, generator=g)).double() for k, v in arch.items()}
             net = self.fresh(state, drawn, torch.float64)
             for k, v in drawn.items():
                 given[k].append(v.clone())
-            picked.append(torch.tensor(self.genotype(net)))
+            for name, genotype in self.genotypes.items():
+                picked[name].append(genotype(net))
         for k, v in given.items():
             result[f"genotypes.{k}"] = torch.stack(v)
-        result["genotypes.picked"] = torch.stack(picked)
+        for name, cells in picked.items():
+            longest = max(len(genes) for case in cells for genes in case)
+            width = max(len(gene) for case in cells for genes in case for gene in genes)
+            padded = [[[*genes, *[[-1] * width] * (longest - len(genes))] for genes in case] for case in cells]
+            result[f"genotypes.{name}"] = torch.tensor(padded)
 
 
 def pairs(genotype, ops):
@@ -245,7 +259,7 @@ def darts(folder, partial):
     names = ["alphas_normal", "alphas_reduce"] + (["betas_normal", "betas_reduce"] if partial else [])
     channels = 2 * CHANNELS if partial else CHANNELS
     make = lambda: model.Network(channels, CLASSES, CELLS, nn.CrossEntropyLoss())
-    return Parity(make, by_attribute(*names), cross_entropy, lambda net: pairs(net.genotype(), genotypes.PRIMITIVES),
+    return Parity(make, by_attribute(*names), cross_entropy, {"picked": lambda net: pairs(net.genotype(), genotypes.PRIMITIVES)},
                   unrolled_by(architect))
 
 
@@ -266,19 +280,30 @@ def daas(folder):
         with torch.no_grad():  # the published function writes into a leaf
             return pairs(net.genotype(), genotypes.PRIMITIVES)
 
-    return Parity(lambda: model.Network(CHANNELS, CLASSES, CELLS, criterion), searched, loss, genotype)
+    return Parity(lambda: model.Network(CHANNELS, CLASSES, CELLS, criterion), searched, loss, {"picked": genotype})
 
 
 def fair_darts(folder):
-    model, separate = load(folder, "model_search", "separate_loss")
+    """As its train_search.py runs by default: bilevel, its separation loss in both levels."""
+    model, separate, genotypes = load(folder, "model_search", "separate_loss", "genotypes")
     names = ["alphas_normal", "alphas_reduce"]
     criterion = separate.ConvSeparateLoss(weight=10)
 
     def loss(net, logits, labels):
-        total, _, _ = criterion(logits, labels, torch.sigmoid(torch.cat([net.alphas_normal, net.alphas_reduce], dim=1)))
+        total, _, _ = criterion(logits, labels, torch.sigmoid(torch.cat([net.alphas_normal, net.alphas_reduce], dim=0)))
         return {"loss": total}
 
-    return Parity(lambda: model.Network(CHANNELS, CLASSES, CELLS, criterion), by_attribute(*names), loss)
+    def picked(method):
+        def genotype(net):
+            net.parse_method, net.op_threshold = method, 0.85
+            cells = net.genotype()
+            return [[[genotypes.PRIMITIVES.index(op), to, source] for op, to, source in cell] for cell in (cells.normal, cells.reduce)]
+
+        return genotype
+
+    return Parity(lambda: model.Network(CHANNELS, CLASSES, CELLS, criterion), by_attribute(*names), loss,
+                  {"sparse": picked("threshold_sparse"), "edge": picked("threshold_edge")},
+                  lower=lambda net, logits, labels: loss(net, logits, labels)["loss"], sgd=FAIR_SGD, adam=FAIR_ADAM)
 
 
 def autodl(root):
@@ -293,7 +318,21 @@ def autodl(root):
     model = importlib.import_module("xautodl.models.cell_searchs.search_model_darts")
     ops = importlib.import_module("xautodl.models.cell_operations").NAS_BENCH_201
     make = lambda: model.TinyNetworkDarts(CHANNELS, 1, 4, CLASSES, ops, False, True)
-    return Parity(make, by_attribute("arch_parameters"), cross_entropy)
+    genotype = lambda net: [[[ops.index(op), source] for node in net.genotype().nodes for op, source in node]]
+    # Its second order is in a script; the functions alone are taken out of it, since the script imports data sets and the benchmark.
+    script = root / "exps" / "NAS-Bench-201-algos" / "DARTS-V2.py"
+    unrolled = None
+    if script.exists():
+        tree = ast.parse(script.read_text())
+        tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef)
+                     and node.name in ("_concat", "_hessian_vector_product", "backward_step_unrolled")]
+        names = {"torch": torch, "np": importlib.import_module("numpy"), "deepcopy": copy.deepcopy}
+        exec(compile(tree, str(script), "exec"), names)
+
+        def unrolled(net, optimizer, x_train, y_train, x_arch, y_arch):
+            names["backward_step_unrolled"](nn.DataParallel(net), F.cross_entropy, x_train, y_train, optimizer, x_arch, y_arch)
+
+    return Parity(make, by_attribute("arch_parameters"), cross_entropy, {"picked": genotype}, unrolled)
 
 
 def by_formula(net):

@@ -1,9 +1,10 @@
 // The published super-networks against ours, tensor by tensor; README.md says how the files were made. Every
 // comparison is made in float64 and float32, and on every compute path that the space has.
 #include <algorithm>
-#include <crispnas/discretize/cut.hpp>
+#include <crispnas/discretize/discretize.hpp>
 #include <crispnas/io/state.hpp>
 #include <crispnas/loss/da2s.hpp>
+#include <crispnas/loss/separation.hpp>
 #include <crispnas/search/search_step.hpp>
 #include <crispnas/supernet/published_state.hpp>
 #include <map>
@@ -24,6 +25,8 @@ constexpr double float32_tolerance = 1e-4;
 // As make_fixtures.py has them.
 constexpr cn::sgd_options sgd{.rate = 0.05, .momentum = 0.9, .weight_decay = 3e-4};
 constexpr cn::adam_options adam{.rate = 0.02, .weight_decay = 1e-3};
+constexpr cn::sgd_options fair_sgd{.rate = 0.005, .momentum = 0.9, .weight_decay = 3e-4};
+constexpr cn::adam_options fair_adam{.rate = 3e-3, .beta1 = 0.9, .weight_decay = 1e-3};
 constexpr double clip = 5.0;
 constexpr int steps = 10;
 constexpr int batches = 6;
@@ -47,7 +50,7 @@ struct daas {
   static constexpr int channels = 4;
 };
 struct fair_darts {
-  using spec = cn::darts_spec<cn::partial_channels<1>>;
+  using spec = cn::fair_darts_spec<cn::partial_channels<1>>;
   static constexpr auto name = "fair_darts";
   static constexpr int channels = 4;
 };
@@ -176,7 +179,7 @@ cn::step_losses losses_of() {
   if constexpr (std::is_same_v<Published, daas>) {
     return {&cn::regularizer_terms<cn::da2s_authors_code>::at, daas_epoch, daas_epochs, 1.0};
   } else {
-    return {};
+    return {&cn::regularizer_terms<typename Published::spec::regularizer>::at};
   }
 }
 
@@ -185,15 +188,17 @@ struct optimizers {
   cn::sgd weights;
   cn::adam alpha;
   cn::adam beta;
-  explicit optimizers(cn::any_supernet& net)
-      : weights(net.weights(), sgd), alpha(net.arch().alphas(), adam), beta(net.arch().betas(), adam) {}
+  explicit optimizers(cn::any_supernet& net, bool fair = false)
+      : weights(net.weights(), fair ? fair_sgd : sgd),
+        alpha(net.arch().alphas(), fair ? fair_adam : adam),
+        beta(net.arch().betas(), adam) {}
   cn::step_optimizers step() { return {weights, alpha, beta, clip, true, true}; }
 };
 
 }  // namespace
 
 TEST_CASE_TEMPLATE("logits, loss, terms and all first-order gradients", Published, darts, pc_darts, daas,
-                   autodl) {
+                   fair_darts, autodl) {
   const expected theirs(Published::name);
   everywhere<Published>([&](at::ScalarType dtype, cn::compute_path path) {
     const double tolerance = tolerance_of(dtype);
@@ -230,43 +235,8 @@ TEST_CASE_TEMPLATE("logits, loss, terms and all first-order gradients", Publishe
   });
 }
 
-TEST_CASE("FairDARTS: sigmoid op weights and its separation loss, through given weights") {
-  const expected theirs(fair_darts::name);
-  everywhere<fair_darts>([&](at::ScalarType dtype, cn::compute_path path) {
-    const double tolerance = tolerance_of(dtype);
-    auto net = network<fair_darts>(dtype, path);
-    const auto batch = theirs.batch(1, dtype);
-    cn::network_weights given;
-    at::Tensor distance;
-    for (const auto& alpha : net.arch().alphas()) {
-      given.push_back({at::sigmoid(alpha), {}, {}});
-      const at::Tensor part = (given.back().ops - 0.5).square().mean() / 2.0;
-      distance = distance.defined() ? distance + part : part;
-    }
-    const at::Tensor logits = net.forward(batch.images, given);
-    const at::Tensor loss = at::cross_entropy_loss(logits, batch.labels) - 10.0 * distance;
-    CHECK(relative(logits, theirs.in(dtype, "logits")) < tolerance);
-    CHECK(relative(loss, theirs.in(dtype, "loss")) < tolerance);
-    const std::size_t alphas = net.arch().alphas().size();
-    std::vector<at::Tensor> all = net.arch().alphas();
-    const auto weights = state_of(net, part::weight);
-    for (const auto& [name, values] : weights) all.push_back(values);
-    const auto gradients = cn::detail::own_gradients(loss, all);
-    for (const auto& [name, ours] :
-         published(net, {gradients.begin(), gradients.begin() + std::ptrdiff_t(alphas)}))
-      CHECK(relative(ours, theirs.in(dtype, "grad." + name)) < tolerance);
-    std::map<std::string, at::Tensor> of_weights;
-    auto next = gradients.begin() + std::ptrdiff_t(alphas);
-    for (const auto& [name, values] : weights) of_weights.emplace(name, *next++);
-    CHECK(relative(joined(of_weights), theirs["grad.weights"]) < tolerance);
-    net.eval();
-    at::NoGradGuard no_grad;
-    CHECK(relative(net.forward(batch.images, given), theirs.in(dtype, "logits.eval")) < tolerance);
-  });
-}
-
 TEST_CASE_TEMPLATE("the unrolled gradient, with and without momentum, and nothing else moves", Published,
-                   darts, pc_darts) {
+                   darts, pc_darts, autodl) {
   const expected theirs(Published::name);
   everywhere<Published>([&](at::ScalarType dtype, cn::compute_path path) {
     for (const std::string momentum : {"", ".momentum"}) {
@@ -299,20 +269,25 @@ TEST_CASE_TEMPLATE("the unrolled gradient, with and without momentum, and nothin
 }
 
 TEST_CASE_TEMPLATE("ten bilevel steps: losses, statistics, parameters", Published, darts, pc_darts, daas,
-                   autodl) {
+                   fair_darts, autodl) {
   const expected theirs(Published::name);
   everywhere<Published>([&](at::ScalarType dtype, cn::compute_path path) {
     if (dtype != at::kDouble) return;  // in float32 ten steps magnify the rounding
+    constexpr bool fair = std::is_same_v<Published, fair_darts>;
     auto net = network<Published>(dtype, path);
-    optimizers all(net);
+    optimizers all(net, fair);
     std::vector<at::Tensor> losses;
     for (int step = 0; step < steps; ++step) {
       const auto result =
           cn::bilevel_step(net, losses_of<Published>(), all.step(), theirs.batch(2 * step % batches, dtype),
                            theirs.batch((2 * step + 1) % batches, dtype));
       const at::Tensor extra = cn::weighted_sum(result.terms);
-      losses.push_back(
-          at::stack({extra.defined() ? result.arch_loss + extra : result.arch_loss, result.weight_loss}));
+      at::Tensor lower = result.weight_loss;
+      if (fair) {  // the published loss of the weights has the separation, too, of alpha after its step
+        at::NoGradGuard no_grad;
+        lower = lower + cn::weighted_sum(losses_of<Published>().regularizer(net.arch(), 1, 1));
+      }
+      losses.push_back(at::stack({extra.defined() ? result.arch_loss + extra : result.arch_loss, lower}));
       if (step == 0)
         CHECK(relative(joined(state_of(net, part::statistic)), theirs["statistics"]) < float64_tolerance);
     }
@@ -356,5 +331,84 @@ TEST_CASE_TEMPLATE("the cells that are picked from given alpha and beta", Publis
       CAPTURE(type);
       CHECK((ours == wanted));
     }
+  }
+}
+
+namespace {
+
+/// Copies draw `i` of alpha and beta into `net` and cuts it: (to, from, op) of every cell type.
+using gene = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
+template <class Net>
+std::vector<std::set<gene>> cells_of(Net& net, const expected& theirs, std::int64_t i) {
+  at::NoGradGuard no_grad;
+  for (const auto& [name, values] : state_of(net, part::searched))
+    at::Tensor(values).copy_(theirs["genotypes." + name][i]);
+  std::vector<std::set<gene>> cells;
+  const cn::genotype found = cn::discretize(net);
+  for (int type = 0; type < net.space().cell_types(); ++type) {
+    auto& cell = cells.emplace_back();
+    for (const cn::gene& g : type == 0 ? found.normal : found.reduction) {
+      const auto& names = net.space().op_names;
+      cell.emplace(g.to, g.from, std::find(names.begin(), names.end(), g.op.view()) - names.begin());
+    }
+  }
+  return cells;
+}
+
+/// The cells of `kind` in the fixture, [draw, cell type, gene, numbers]; `as_gene` reads one, -1 is none.
+template <class AsGene>
+std::vector<std::vector<std::set<gene>>> published_cells(const at::Tensor& all, const AsGene& as_gene) {
+  std::vector<std::vector<std::set<gene>>> cells;
+  const auto values = all.accessor<std::int64_t, 4>();
+  for (std::int64_t i = 0; i < all.size(0); ++i) {
+    auto& draw = cells.emplace_back();
+    for (std::int64_t type = 0; type < all.size(1); ++type) {
+      auto& cell = draw.emplace_back();
+      for (std::int64_t g = 0; g < all.size(2); ++g) {
+        if (values[i][type][g][0] >= 0) cell.insert(as_gene(g, values[i][type][g]));
+      }
+    }
+  }
+  return cells;
+}
+
+template <class Spec>
+void same_cells_as_fair_darts(const char* kind) {
+  const expected theirs(fair_darts::name);
+  cn::supernet<Spec> net({.channels = fair_darts::channels, .cells = 3, .classes = 5, .dtype = at::kDouble});
+  const auto wanted =
+      published_cells(theirs[std::string("genotypes.") + kind], [](std::int64_t, const auto& g) {
+        return gene{g[1], g[2], g[0]};
+      });
+  REQUIRE(wanted.size() == 20);
+  std::set<std::size_t> sizes;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    CAPTURE(i);
+    CHECK((cells_of(net, theirs, std::int64_t(i)) == wanted[i]));
+    sizes.insert(wanted[i][0].size());
+  }
+  CHECK(sizes.size() > 2);  // the threshold takes genes out
+}
+
+}  // namespace
+
+TEST_CASE("FairDARTS: the cells above its threshold, both of its parse methods") {
+  same_cells_as_fair_darts<cn::fair_darts_spec<cn::partial_channels<1>>>("sparse");
+  same_cells_as_fair_darts<cn::fair_darts_spec<cn::partial_channels<1>, cn::keep_all, cn::op_budget<2>>>(
+      "edge");
+}
+
+TEST_CASE("AutoDL: the cells that are picked from given alpha") {
+  const expected theirs(autodl::name);
+  auto net = network<autodl>(at::kDouble, cn::compute_path::stock);
+  const std::vector<std::int64_t> targets{1, 2, 2, 3, 3, 3};
+  const auto wanted = published_cells(theirs["genotypes.picked"], [&](std::int64_t i, const auto& g) {
+    return gene{targets[std::size_t(i)], g[1], g[0]};
+  });
+  REQUIRE(wanted.size() == 20);
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    CAPTURE(i);
+    CHECK(wanted[i][0].size() == 6);
+    CHECK((cells_of(net, theirs, std::int64_t(i)) == wanted[i]));
   }
 }

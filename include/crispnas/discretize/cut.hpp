@@ -7,6 +7,7 @@
 #include <crispnas/discretize/kept_set.hpp>
 #include <crispnas/supernet/supernet.hpp>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 #include <vector>
 
@@ -27,7 +28,8 @@ inline std::vector<double> to_host(const at::Tensor& t) {
 }
 
 /// Whether `none` can be an edge's op after the cut. In the DARTS space it cannot: the budget says which edges are absent. In
-/// residual stages (NAS-Bench-201) every edge is kept and `none` is how a cell leaves one out: 5^6 cells, not 4^6.
+/// residual stages (NAS-Bench-201) every edge is kept and `none` is how a cell leaves one out: 5^6 cells, not 4^6. Where the spec
+/// looks after liveness the cut then keeps a path to the output (keep_a_path).
 inline bool keeps_none(const space_table& space) { return space.layout == skeleton::residual_stages; }
 
 /// The strongest ops of each edge, ties to the lower index.
@@ -49,6 +51,66 @@ inline std::vector<std::vector<int>> strongest_ops(const space_table& space,
   return chosen;
 }
 
+/// Where `none` can be kept it may not take every path from the cell's inputs to its output: such a cell carries nothing, though
+/// the super-network's soft weights and batch norms hide it. Of all choices that leave one path, the one with the largest sum of
+/// log op weights differs from `chosen` on one path alone: the shortest, where an edge is as long as it costs to keep its best op
+/// that is not `none`. Edges are sorted by target, so one pass finds it.
+inline void keep_a_path(const space_table& space, const cell_table& cell, std::uint64_t kept,
+                        const std::vector<double>& weights, std::vector<std::vector<int>>& chosen) {
+  const std::size_t ops = space.op_names.size();
+  const auto states = static_cast<std::size_t>(cell.states());
+  std::vector<double> length(states, std::numeric_limits<double>::infinity());
+  std::vector<int> entered_by(states, -1);
+  std::vector<int> living(cell.edges.size(), -1);  // the best op that is not `none`
+  std::fill_n(length.begin(), cell.inputs, 0.0);
+  for (std::size_t e = 0; e < cell.edges.size(); ++e) {
+    for (std::size_t o = 0; o < ops; ++o) {
+      if (space.op_names[o] == "none") continue;
+      if (living[e] < 0 || weights[e * ops + o] > weights[e * ops + static_cast<std::size_t>(living[e])])
+        living[e] = static_cast<int>(o);
+    }
+    if (living[e] < 0 || !((kept >> e) & 1U)) continue;
+    const auto log_of = [&](int o) { return log_weight(weights[e * ops + static_cast<std::size_t>(o)]); };
+    const auto from = static_cast<std::size_t>(cell.edges[e].from);
+    const auto to = static_cast<std::size_t>(cell.edges[e].to);
+    const double through = length[from] + log_of(chosen[e].front()) - log_of(living[e]);
+    if (through < length[to]) {
+      length[to] = through;
+      entered_by[to] = static_cast<int>(e);
+    }
+  }
+  auto end = states - 1;
+  if (cell.output == cell_output::concat)
+    end = static_cast<std::size_t>(std::min_element(length.begin() + cell.inputs, length.end()) -
+                                   length.begin());
+  for (int e = entered_by[end]; e >= 0;) {
+    const auto i = static_cast<std::size_t>(e);
+    chosen[i] = {living[i]};
+    e = entered_by[static_cast<std::size_t>(cell.edges[i].from)];
+  }
+}
+
+/// Takes ops that are weaker than the spec's threshold out of the cut, edges with them, and nodes that nothing enters any more.
+/// As published, nothing asks whether a source lives.
+inline void drop_weak(const space_table& space, const cell_table& cell, const std::vector<double>& weights,
+                      cell_cut& cut) {
+  const double threshold = space.op_threshold / 100.0;
+  cut.kept.alive = (std::uint32_t{1} << cell.inputs) - 1U;
+  for (std::size_t e = 0; e < cut.ops.size(); ++e) {
+    if (!((cut.kept.edges >> e) & 1U)) continue;
+    std::vector<int> strong;
+    for (int o : cut.ops[e]) {
+      if (weights[e * space.op_names.size() + static_cast<std::size_t>(o)] >= threshold) strong.push_back(o);
+    }
+    if (strong.empty()) {  // its strongest op is kept for cutting ops alone
+      cut.kept.edges &= ~(std::uint64_t{1} << e);
+    } else {
+      cut.ops[e] = strong;
+      cut.kept.alive |= std::uint32_t{1} << cell.edges[e].to;
+    }
+  }
+}
+
 }  // namespace detail
 
 /// Cuts one cell type to the budget of `cell`. ops: [edges, ops] weights; edges: [edges] > 0, what ranks them, or undefined.
@@ -68,6 +130,10 @@ inline cell_cut cut_cell(const space_table& space, const cell_table& cell, const
     if (!((exist >> e) & 1U)) score[e] = 0.0;
   }
   cut.kept = best_kept_set(cell, score);
+  // As published, nothing looks after the output; and of two ops or more on an edge, one is not `none`.
+  if (detail::keeps_none(space) && space.liveness != liveness_rule::none && space.ops_per_edge == 1)
+    detail::keep_a_path(space, cell, cut.kept.edges, op_weight, cut.ops);
+  if (space.op_threshold > 0) detail::drop_weak(space, cell, op_weight, cut);
   return cut;
 }
 

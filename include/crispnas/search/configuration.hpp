@@ -3,6 +3,7 @@
 
 #include <crispnas/loss/da2s.hpp>
 #include <crispnas/loss/regularizer.hpp>
+#include <crispnas/loss/separation.hpp>
 #include <crispnas/nn/op.hpp>
 #include <crispnas/spec/spec.hpp>
 #include <span>

@@ -96,6 +96,8 @@ struct contract<slots::channels, P> : value_contract<P> {};
 template <class P>
 struct contract<slots::op_budget, P> : value_contract<P> {};
 template <class P>
+struct contract<slots::op_threshold, P> : value_contract<P> {};
+template <class P>
 struct contract<slots::op_weights, P> : rule_contract<P, op_weight_rule> {};
 template <class P>
 struct contract<slots::edge_weights, P> : rule_contract<P, edge_weight_rule> {};

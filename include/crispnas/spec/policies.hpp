@@ -11,6 +11,8 @@ namespace detail {
 template <int K>
 concept is_positive = K >
 0;
+template <int Percent>
+concept is_a_percentage = Percent >= 0 && Percent <= 100;
 }  // namespace detail
 
 /// Ops see 1/K of the channels, the others pass by and are shuffled in (PC-DARTS). K = 1: all channels.
@@ -32,7 +34,7 @@ struct op_budget {
 };
 
 /// How alpha becomes the weights of the ops of an edge.
-enum class op_weight_rule : std::uint8_t { softmax, authors_code };
+enum class op_weight_rule : std::uint8_t { softmax, authors_code, sigmoid };
 
 /// softmax of alpha (section 3.1).
 struct softmax_ops {
@@ -43,6 +45,22 @@ struct softmax_ops {
 struct authors_softmax_ops {
   using slot = slots::op_weights;
   static constexpr auto rule = op_weight_rule::authors_code;
+};
+
+/// The sigmoid of each alpha: ops do not compete (FairDARTS, equation 3).
+struct sigmoid_ops {
+  using slot = slots::op_weights;
+  static constexpr auto rule = op_weight_rule::sigmoid;
+};
+
+/// At the cut an op stays only where its weight is at least Percent / 100, whatever the budgets would keep; an edge without an
+/// op goes (FairDARTS: 85). 0: all stay. With softmax_ops, whose weights fall with the number of ops, think twice.
+template <int Percent>
+struct op_threshold {
+  using slot = slots::op_threshold;
+  static constexpr int value = Percent;
+  static_assert(detail::is_a_percentage<Percent>,
+                "crispnas::op_threshold: a threshold is a percentage, from 0 (all ops stay) to 100.");
 };
 
 /// Normal cells use the betas of normal cells.
@@ -99,10 +117,12 @@ struct projected_beta {
   static constexpr auto rule = beta_cap_rule::project;
 };
 
-/// Whether an edge's share of its group falls with the life of its source (see supernet/weights.hpp).
+/// Whether an edge's share of its group falls with the life of its source (see supernet/weights.hpp), and
+/// whether, where `none` can be kept, the cut leaves a path without it to the cell's output (see
+/// discretize/cut.hpp).
 enum class liveness_rule : std::uint8_t { none, joint_groups, always };
 
-/// Shares depend on beta alone, whatever happens to the source.
+/// Shares depend on beta alone, whatever happens to the source; `none` may take every path (as published).
 struct ignore_liveness {
   using slot = slots::liveness;
   static constexpr auto rule = liveness_rule::none;

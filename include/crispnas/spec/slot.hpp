@@ -7,6 +7,7 @@ struct space {};         ///< the cell graph                       (default dart
 struct channels {};      ///< the share of channels that ops see   (default partial_channels<4>)
 struct edge_budget {};   ///< which edges are to be kept           (default edges_8_of_14)
 struct op_budget {};     ///< how many ops are kept on an edge     (default op_budget<1>)
+struct op_threshold {};  ///< how weak a kept op may be            (default op_threshold<0>)
 struct op_weights {};    ///< how alpha becomes weights of ops     (default softmax_ops)
 struct beta_owner {};    ///< which cell type uses which beta      (default own_betas)
 struct edge_weights {};  ///< how beta becomes a weight            (default softmax_times_kept)

@@ -118,6 +118,7 @@ struct spec {
                 "crispnas::spec: see the note.");
   using budget = std::conditional_t<detail::budget_is_met<cell, named_budget>(), named_budget, keep_all>;
   using kept_ops = choice<slots::op_budget, op_budget<1>>;
+  using threshold = choice<slots::op_threshold, op_threshold<0>>;
   using op_weights = choice<slots::op_weights, softmax_ops>;
   using beta_owner = choice<slots::beta_owner, own_betas>;
   using edge_weights = choice<slots::edge_weights, softmax_times_kept>;
@@ -166,6 +167,7 @@ constexpr space_table make_table() {
   table.layout = Spec::cell::layout;
   table.partial = Spec::channels::value;
   table.ops_per_edge = Spec::kept_ops::value;
+  table.op_threshold = Spec::threshold::value;
   table.op_rule = Spec::op_weights::rule;
   table.swapped_betas = Spec::beta_owner::swapped;
   table.weights = Spec::edge_weights::rule;
@@ -207,6 +209,11 @@ using darts_spec = spec<no_edge_weights, no_regularizer, ignore_liveness, Polici
 using authors_code_spec =
     spec<darts_cell, partial_channels<1>, edges_8_of_14, softmax_times_in_degree, clamped_beta,
          ignore_liveness, authors_softmax_ops, swapped_betas, by_beta, da2s_authors_code>;
+/// FairDARTS as published is fair_darts_spec<partial_channels<1>>: its parse method `threshold_sparse`; with keep_all and
+/// op_budget<2>, `threshold_edge`.
+template <class... Policies>
+using fair_darts_spec =
+    spec<no_edge_weights, sigmoid_ops, op_threshold<85>, separation<>, ignore_liveness, Policies...>;
 template <class... Policies>
 using pc_darts_spec = spec<softmax, uncapped_beta, by_product, no_regularizer, ignore_liveness, Policies...>;
 

@@ -39,6 +39,7 @@ struct space_table {
   skeleton layout = skeleton::stacked;
   int partial = 1;  ///< K: ops see 1/K of the channels
   int ops_per_edge = 1;
+  int op_threshold = 0;  ///< percent: weaker ops go at the cut
   op_weight_rule op_rule = op_weight_rule::softmax;
   bool swapped_betas = false;
   edge_weight_rule weights = edge_weight_rule::none;

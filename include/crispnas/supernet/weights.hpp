@@ -169,9 +169,10 @@ inline at::Tensor authors_alpha(const at::Tensor& alpha) {
 }
 
 /// The weight of each op: [edges, ops], each row sums to the number of ops kept on an edge.
-/// One op: softmax of alpha. Several: as for edges, that many times the softmax of alpha held at 1.
+/// Under sigmoid_ops the sigmoid of each alpha, and no sum. One op: softmax of alpha. Several: as for edges, that many times the softmax of alpha held at 1.
 inline at::Tensor op_weights(const space_table& space, const at::Tensor& alpha) {
   if (space.op_rule == op_weight_rule::authors_code) return at::softmax(authors_alpha(alpha), 1);
+  if (space.op_rule == op_weight_rule::sigmoid) return at::sigmoid(alpha);
   if (space.ops_per_edge == 1) return at::softmax(alpha, 1);
   return at::softmax(nn::bounded(alpha, std::nullopt, 1.0), 1) * double(space.ops_per_edge);
 }
