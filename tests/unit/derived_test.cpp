@@ -4,6 +4,8 @@
 #include <crispnas/genotype/known.hpp>
 #include <crispnas/genotype/nas_bench_201.hpp>
 #include <crispnas/genotype/text.hpp>
+#include <random>
+#include <string>
 
 #include "support.hpp"
 
@@ -61,6 +63,131 @@ TEST_CASE("parameters are as published and as counted at compile time") {
         476426);
   CHECK(auxiliary_count(cn::any_derived_network(cn::known::darts_v2, cn::presets::imagenet_network())) ==
         1260776);
+}
+
+namespace {
+
+/// Any op and any edge, any states put out: most can be built, many cannot.
+class random_cells {
+ public:
+  cn::genotype stacked() {
+    cn::genotype g;
+    const int nodes = 1 + below(4);
+    g.normal = cell(2, nodes);
+    g.has_reduction = below(8) != 0;
+    if (g.has_reduction) g.reduction = cell(below(20) == 0 ? 1 : 2, nodes);
+    return g;
+  }
+  cn::genotype stages() {
+    cn::genotype g;
+    g.normal = cell(below(8) == 0 ? 2 : 1, 1 + below(4));
+    if (below(8) != 0) g.normal.concat = std::uint32_t{1} << (g.normal.states() - 1);
+    g.has_reduction = false;
+    return g;
+  }
+  int below(int n) { return static_cast<int>(random_() % static_cast<unsigned>(n)); }
+
+ private:
+  cn::cell_genotype cell(int inputs, int nodes) {
+    constexpr std::array<const char*, 12> ops{"none",         "max_pool_3x3", "avg_pool_3x3", "skip_connect",
+                                              "sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7", "dil_conv_3x3",
+                                              "dil_conv_5x5", "conv_7x1_1x7", "nor_conv_1x1", "nor_conv_3x3"};
+    cn::cell_genotype c;
+    c.inputs = inputs;
+    c.nodes = nodes;
+    for (int to = inputs; to < c.states(); ++to) {
+      if (below(12) == 0) continue;  // a node that nothing enters
+      for (int more = 1 + below(3); more > 0; --more) {
+        const int from = below(to);
+        if (c.alive(from) || below(12) == 0)
+          c.add({ops[static_cast<std::size_t>(below(int(ops.size())))], from, to});
+      }
+    }
+    for (int s = inputs; s < c.states(); ++s) {
+      if (c.alive(s) && below(4) != 0) c.concat |= std::uint32_t{1} << s;
+    }
+    if (below(10) == 0) c.concat |= std::uint32_t{1} << below(c.states() + 2);
+    return c;
+  }
+  std::mt19937 random_{5};  // NOLINT: the same cells on every run
+};
+
+/// Counts, builds and runs: all three, or words from both.
+struct comparison {
+  int built = 0;
+  int refused = 0;
+  template <class Count>
+  void operator()(const cn::genotype& g, const cn::derived_options& options, int image, const Count& count) {
+    CAPTURE(cn::to_text(g, cn::dialect::edge_list));
+    CAPTURE(options.channels);
+    CAPTURE(options.cells);
+    CAPTURE(image);
+    std::int64_t parameters = -1;
+    std::int64_t auxiliary = 0;
+    const std::string not_counted = test::message_of([&] {
+      const cn::network_count c = count();
+      parameters = c.parameters();
+      auxiliary = c.auxiliary.parameters;
+    });
+    const std::string not_built = test::message_of([&] {
+      cn::any_derived_network net(g, options);
+      at::NoGradGuard no_grad;
+      const auto out = net.forward(images(2, image).to(at::kFloat));
+      CHECK(net.weight_count() == parameters);
+      CHECK(auxiliary_count(net) == auxiliary);
+      CHECK(out.logits.sizes() == at::IntArrayRef{2, options.classes});
+    });
+    CHECK(not_counted.empty() == not_built.empty());
+    (not_built.empty() ? built : refused) += 1;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("random cells: what is counted is what is built, and what cannot be built is not counted") {
+  random_cells random;
+  comparison compare;
+  for (int i = 0; i < 250; ++i) {
+    const cn::genotype g = random.stacked();
+    const int channels = 1 + random.below(5);
+    const int cells = 1 + random.below(5);
+    const bool auxiliary = random.below(3) == 0;
+    const int image = auxiliary ? 16 + 4 * random.below(8) : 8;
+    compare(g, {.channels = channels, .cells = cells, .classes = 3, .auxiliary = auxiliary}, image, [&] {
+      return cn::count_cifar_network(
+          g, {.channels = channels, .cells = cells, .classes = 3, .image = image, .auxiliary = auxiliary});
+    });
+    if (i % 4 != 0) continue;
+    const int large = auxiliary ? 192 + 32 * random.below(4) : 32;
+    compare(g,
+            {.skeleton = cn::derived_skeleton::imagenet,
+             .channels = channels,
+             .cells = cells,
+             .classes = 3,
+             .auxiliary = auxiliary},
+            large, [&] {
+              return cn::count_imagenet_network(g, {.channels = channels,
+                                                    .cells = cells,
+                                                    .classes = 3,
+                                                    .image = large,
+                                                    .auxiliary = auxiliary});
+            });
+  }
+  CHECK(compare.built > 100);
+  CHECK(compare.refused > 50);
+  comparison stages;
+  for (int i = 0; i < 150; ++i) {
+    const cn::genotype g = random.stages();
+    const int channels = 1 + random.below(4);
+    stages(g,
+           {.skeleton = cn::derived_skeleton::nas_bench_201, .channels = channels, .cells = 2, .classes = 3},
+           8, [&] {
+             return cn::count_nas_bench_201_network(
+                 g, {.channels = channels, .cells = 2, .classes = 3, .image = 8});
+           });
+  }
+  CHECK(stages.built > 50);
+  CHECK(stages.refused > 20);
 }
 
 TEST_CASE("a small network against a second implementation") {
@@ -186,7 +313,7 @@ TEST_CASE("what cannot be built says why") {
   cn::any_derived_network net(cn::known::darts_v2, {.channels = 4, .cells = 3, .auxiliary = true});
   CHECK_THROWS_WITH_AS(net.forward(at::zeros({2, 3, 30, 30})), doctest::Contains("multiples of 4"),
                        cn::error);
-  CHECK_THROWS_WITH_AS(net.forward(at::zeros({2, 3, 16, 16})), doctest::Contains("needs images of 32 x 32"),
+  CHECK_THROWS_WITH_AS(net.forward(at::zeros({2, 3, 16, 16})), doctest::Contains("needs images of 32 x 32, 36 x 36 or 40 x 40"),
                        cn::error);
   CHECK_THROWS_WITH_AS(net.forward(at::zeros({2, 1, 32, 32})), doctest::Contains("[batch, 3, height, width]"),
                        cn::error);

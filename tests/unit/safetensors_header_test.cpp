@@ -4,6 +4,7 @@
 #include <chrono>
 #include <crispnas/io/safetensors_header.hpp>
 #include <cstdint>
+#include <ctime>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -231,6 +232,35 @@ TEST_CASE("what is written is read again") {
   CHECK_SAYS(refused({{"\xFF", cn::stored_type::i8, {}, 0, 1}}), "not UTF-8");
   CHECK_SAYS(refused({{"a", cn::stored_type::i8, {}, 0, 1}, {"a", cn::stored_type::i8, {}, 1, 2}}),
              "two tensors 'a'");
+}
+
+TEST_CASE("the largest header: read in a second, and refused when its end is not as it begins") {
+  // As many tensors as fit, none with a byte, under names in falling order.
+  std::string json = "{";
+  const std::string rest = R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},)";
+  int tensors = 0;
+  while (json.size() + rest.size() + 16 < cn::safetensors_limits::header_bytes)
+    json += "\"" + std::to_string(999999 - tensors++) + rest;
+  json.back() = '}';
+  json.resize(cn::safetensors_limits::header_bytes, ' ');
+  const auto seconds = [](auto&& body) {  // of this process, whatever else the machine does
+    const std::clock_t start = std::clock();
+    body();
+    return double(std::clock() - start) / CLOCKS_PER_SEC;
+  };
+  const double read_in = seconds([&] { CHECK(cn::parse_safetensors_header(json, 0).tensors.size() == std::size_t(tensors)); });
+  std::string twice = json;
+  twice.replace(twice.rfind("\":{\"dtype") - 6, 6, "999999");
+  const double refused_in = seconds([&] { CHECK_SAYS(said(twice, 0), "two tensors '999999'"); });
+  std::string one_name = "{\"";
+  one_name.append(cn::safetensors_limits::header_bytes - 3, '\x1f' + 1);
+  const double name_in = seconds([&] { CHECK_SAYS(said(one_name + '}', 0), "ends inside of a string"); });
+  MESSAGE(tensors << " tensors read in " << read_in << " s, refused in " << refused_in << " s, one name in " << name_in << " s");
+#ifdef __OPTIMIZE__
+  CHECK(read_in < 1.0);
+  CHECK(refused_in < 1.0);
+  CHECK(name_in < 1.0);
+#endif
 }
 
 TEST_CASE("100,000 mutated files: refused with words, or read as another parser reads them") {

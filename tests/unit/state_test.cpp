@@ -22,6 +22,15 @@ namespace {
 struct darts_code : cn::darts_spec<cn::darts_cell_with_none, cn::partial_channels<1>> {};
 struct pc_darts_code : cn::pc_darts_spec<cn::darts_cell_with_none> {};
 struct authors_code : cn::authors_code_spec {};
+// Budgets that DAAS has not: groups of several nodes, a node's edges that do not stand in a row; and no beta at all.
+struct swapped_joint
+    : cn::spec<cn::edge_budget<cn::keep<1, cn::nodes<2, 5>>, cn::keep<1, cn::nodes<3, 4>>>, cn::swapped_betas,
+               cn::partial_channels<1>> {};
+struct swapped_gap : cn::spec<cn::edge_budget<cn::keep<1, cn::nodes<2>>, cn::keep<0, cn::nodes<3>>,
+                                              cn::keep<1, cn::nodes<4>>, cn::keep<1, cn::nodes<5>>>,
+                              cn::swapped_betas, cn::partial_channels<1>> {};
+struct swapped_without_betas
+    : cn::spec<cn::no_edge_weights, cn::no_regularizer, cn::swapped_betas, cn::partial_channels<1>> {};
 struct nas_bench_201 : cn::darts_spec<cn::nas_bench_201_cell> {};
 
 template <class Spec>
@@ -167,6 +176,12 @@ TEST_CASE("published names: DARTS, PC-DARTS, DAAS, NAS-Bench-201") {
     CHECK(daas.at("beta_normal" + std::to_string(row)) == std::vector<std::int64_t>{1, 3 + row});
     CHECK(daas.at("beta_reduce" + std::to_string(row)) == std::vector<std::int64_t>{1, 3 + row});
   }
+  for (const auto& odd : {names(small<swapped_joint>(1)), names(small<swapped_gap>(1))}) {
+    CHECK(odd.at("betas_normal") == std::vector<std::int64_t>{14});
+    CHECK(odd.at("betas_reduce") == std::vector<std::int64_t>{14});
+    CHECK(!odd.contains("beta_normal0"));
+  }
+  for (const auto& [name, shape] : names(small<swapped_without_betas>(1))) CHECK(!name.starts_with("beta"));
   const auto bench = names(small<nas_bench_201>(1));
   CHECK(bench.at("arch_parameters") == std::vector<std::int64_t>{6, 5});
   CHECK(bench.at("cells.0.edges.3<-1.3.op.1.weight") == std::vector<std::int64_t>{8, 8, 3, 3});
@@ -174,8 +189,28 @@ TEST_CASE("published names: DARTS, PC-DARTS, DAAS, NAS-Bench-201") {
   CHECK(bench.at("lastact.0.running_mean") == std::vector<std::int64_t>{32});
 }
 
+TEST_CASE("a file keeps its permissions, a link its place, and names are shown without what a terminal obeys") {
+  namespace fs = std::filesystem;
+  const tests::temporary_folder folder;
+  const auto path = folder.path() / "a.safetensors";
+  const auto link = folder.path() / "link.safetensors";
+  cn::write_safetensors(path, {{"w", at::ones({2})}});
+  const auto mine = fs::perms::owner_read | fs::perms::owner_write;
+  fs::permissions(path, mine);
+  fs::create_symlink("a.safetensors", link);
+  cn::write_safetensors(link, {{"w", at::zeros({3})}});
+  CHECK(fs::is_symlink(link));
+  CHECK((fs::status(path).permissions() == mine));
+  CHECK(at::equal(cn::read_safetensors(path).front().second, at::zeros({3})));
+  const std::string hostile("a\x1b[31m\0b", 8);
+  cn::write_safetensors(path, {{hostile, at::ones({2})}});
+  CHECK_SAYS(tests::message_of([&] { cn::load_state({{"w", at::ones({2})}}, path); }),
+             "1 unexpected (a\\x1b[31m\\x00b)");
+  CHECK(cn::printable_name("0123456789", 4) == "0123...");
+}
+
 TEST_CASE_TEMPLATE("a network saved and loaded computes the same", Spec, darts_code, pc_darts_code,
-                   authors_code, nas_bench_201) {
+                   authors_code, swapped_joint, swapped_gap, swapped_without_betas, nas_bench_201) {
   const tests::temporary_folder folder;
   const auto path = folder.path() / "net.safetensors";
   auto net = small<Spec>(1);

@@ -6,6 +6,7 @@
 #include <bit>
 #include <crispnas/derived/drop_path.hpp>
 #include <crispnas/derived/op_table.hpp>
+#include <crispnas/genotype/buildable.hpp>
 #include <crispnas/genotype/genotype.hpp>
 #include <crispnas/nn/op.hpp>
 #include <memory>
@@ -30,7 +31,7 @@ class derived_cell final : public torch::nn::Module {
   derived_cell(const nn::init_context& init, const cell_genotype& cell, std::span<const named_op> ops,
                const derived_place& place)
       : cell_(cell) {
-    check(cell);
+    detail::check_buildable("crispnas::derived_network", cell, place.reduces);
     const auto inputs = place.input_channels.size();
     for (std::size_t i = 0; i < inputs; ++i) {
       const auto name =
@@ -82,23 +83,6 @@ class derived_cell final : public torch::nn::Module {
   static int outputs(const cell_genotype& cell) { return std::popcount(cell.concat); }
 
  private:
-  static void check(const cell_genotype& cell) {
-    const auto fail = [](const std::string& what) { throw error("crispnas::derived_network: " + what); };
-    if (cell.concat == 0) fail("a cell of this genotype has no output. Name the nodes that it puts out.");
-    for (const gene& g : cell) {
-      if (!cell.alive(g.from)) {
-        fail("the edge " + std::to_string(g.from) + " -> " + std::to_string(g.to) +
-             " starts at a node that nothing enters.");
-      }
-    }
-    for (int s = cell.inputs; s < cell.states(); ++s) {
-      if (((cell.concat >> s) & 1U) && !cell.alive(s)) {
-        fail("state " + std::to_string(s) +
-             " is put out, but nothing enters it. Leave it out of the concat.");
-      }
-    }
-  }
-
   cell_genotype cell_;
   std::vector<nn::layer_ptr> preprocess_;
   std::vector<nn::layer_ptr> ops_;  ///< one per gene

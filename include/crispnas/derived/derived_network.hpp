@@ -137,13 +137,8 @@ class any_derived_network : public torch::nn::Module {
            ".");
     }
     if (o.auxiliary && o.cells < 2) fail("the auxiliary head needs a network of two cells or more.");
-    const cell_genotype& n = found.normal;
-    if (residual && (n.inputs != 1 || std::popcount(n.concat) != 1 || found.has_reduction)) {
-      fail("a NAS-Bench-201 network is made of one cell type of one input that puts out one node.");
-    }
-    if (!residual && (n.inputs > 2 || (found.has_reduction && found.reduction.inputs != n.inputs))) {
-      fail("the cells of a stacked network read one or two cells, normal and reduction cells the same.");
-    }
+    constexpr const char* who = "crispnas::derived_network";
+    residual ? detail::check_buildable_stages(who, found) : detail::check_buildable_stack(who, found);
     if (residual && o.auxiliary) fail("a NAS-Bench-201 network has no auxiliary head.");
     if (!o.device.is_cpu() && !(o.device.is_cuda() && at::hasCUDA()))
       fail("device " + o.device.str() + " is not available here.");
@@ -169,10 +164,12 @@ class any_derived_network : public torch::nn::Module {
            " cannot be halved " + std::to_string(halvings()) +
            " times. Height and width must be multiples of " + std::to_string(multiple) + ".");
     }
-    const std::int64_t wanted = options_.skeleton == derived_skeleton::imagenet ? 224 : 32;
-    if (auxiliary_ && is_training() && (x.size(2) != wanted || x.size(3) != wanted)) {
-      fail("the auxiliary head needs images of " + std::to_string(wanted) + " x " + std::to_string(wanted) +
-           ". Build the network without it for others.");
+    // The head's 5 x 5 pool is to put out 2 x 2 of what the second reduction leaves.
+    const bool imagenet = options_.skeleton == derived_skeleton::imagenet;
+    const auto pools = [&](std::int64_t size) { return (size / multiple - 5) / (imagenet ? 2 : 3) == 1; };
+    if (auxiliary_ && is_training() && !(pools(x.size(2)) && pools(x.size(3)))) {
+      const std::string wanted = imagenet ? "224 x 224 or 256 x 256" : "32 x 32, 36 x 36 or 40 x 40";
+      fail("the auxiliary head needs images of " + wanted + ". Build the network without it for others.");
     }
   }
 

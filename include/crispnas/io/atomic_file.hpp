@@ -18,13 +18,19 @@
 
 namespace crispnas {
 
-/// A file that exists only after commit(). Throws crispnas::error that names the file and the reason. POSIX.
+/// A file that exists only after commit(); it takes the permissions of the one that it replaces, and the place of the one that a
+/// link names. Throws crispnas::error that names the file and the reason. POSIX.
 class atomic_file {
  public:
   /// `bytes`: how many will be written, so that a full disk is told before.
   atomic_file(std::filesystem::path target, std::uint64_t bytes) : target_(std::move(target)) {
-    folder_ = target_.parent_path().empty() ? std::filesystem::path(".") : target_.parent_path();
     std::error_code code;
+    // A link stays one: the file that it names is replaced.
+    if (std::filesystem::is_symlink(std::filesystem::symlink_status(target_, code))) {
+      const auto named = std::filesystem::weakly_canonical(target_, code);
+      if (!code) target_ = named;
+    }
+    folder_ = target_.parent_path().empty() ? std::filesystem::path(".") : target_.parent_path();
     const auto status = std::filesystem::status(target_, code);
     if (std::filesystem::is_directory(status)) fail("it is a folder. Name a file", 0);
     // Renaming would put a file in the place of a device.
@@ -46,6 +52,14 @@ class atomic_file {
       const int reason = errno;
       temporary_.clear();
       fail("a temporary file in its folder cannot be made", reason);
+    }
+    if (std::filesystem::exists(status)) {  // who may read it stays as it was
+      std::filesystem::permissions(temporary_, status.permissions(), code);
+      if (code) {
+        ::close(file_);
+        ::unlink(temporary_.c_str());
+        fail("its permissions cannot be kept", code.value());
+      }
     }
   }
   atomic_file(const atomic_file&) = delete;
@@ -77,12 +91,12 @@ class atomic_file {
     if (checksum_on_disk() != checksum_) fail("what was read back is not what was written", 0);
     if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail("renaming failed", errno);
     temporary_.clear();
+    // The new file stands there now, so nothing that comes may say that it does not: a folder that cannot be read, or that its file
+    // system does not sync, leaves only the moment open at which the name reaches the disk.
     const int folder = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) fail("its folder cannot be opened", errno);
-    const bool synced = ::fsync(folder) == 0 || errno == EINVAL;  // some file systems have no sync of folders
-    const int reason = errno;
+    if (folder < 0) return;
+    (void)::fsync(folder);
     ::close(folder);
-    if (!synced) fail("its folder did not reach the disk", reason);
   }
 
  private:

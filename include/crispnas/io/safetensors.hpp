@@ -9,6 +9,7 @@
 #include <bit>
 #include <crispnas/error.hpp>
 #include <crispnas/io/atomic_file.hpp>
+#include <crispnas/io/printable.hpp>
 #include <crispnas/io/safetensors_header.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -104,7 +105,7 @@ class safetensors_file {
     read_bytes(to, bytes);
     if (tensor.type == stored_type::boolean &&
         std::any_of(to, to + bytes, [](unsigned char b) { return b > 1; })) {
-      throw error("file '" + name_ + "': tensor '" + tensor.name +
+      throw error("file '" + name_ + "': tensor '" + printable_name(tensor.name) +
                   "' is of type BOOL, but has bytes that are neither 0 nor 1.");
     }
     return values;
@@ -115,8 +116,8 @@ class safetensors_file {
     const stored_tensor* tensor = find(name);
     if (tensor != nullptr) return read(*tensor);
     std::string known;
-    for (const auto& t : header_.tensors) known += (known.empty() ? "" : ", ") + t.name;
-    throw error("file '" + name_ + "': there is no tensor '" + std::string(name) + "'; there are: " + known +
+    for (const auto& t : header_.tensors) known += (known.empty() ? "" : ", ") + printable_name(t.name);
+    throw error("file '" + name_ + "': there is no tensor '" + printable_name(name) + "'; there are: " + known +
                 ".");
   }
 
@@ -150,7 +151,7 @@ inline void write_safetensors(const std::filesystem::path& path, const named_ten
   std::vector<std::pair<stored_tensor, at::Tensor>> all;
   for (const auto& [name, values] : tensors) {
     const auto fail = [&, n = &name](const std::string& what) {
-      throw error("tensor '" + *n + "' cannot be saved: " + what);
+      throw error("tensor '" + printable_name(*n) + "' cannot be saved: " + what);
     };
     if (!values.defined()) fail("it is undefined.");
     if (values.is_meta()) fail("a tensor on the meta device has no values.");

@@ -8,6 +8,7 @@
 #include <array>
 #include <crispnas/error.hpp>
 #include <crispnas/io/json_cursor.hpp>
+#include <crispnas/io/printable.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -91,7 +92,7 @@ inline stored_type read_stored_type(json_cursor& cursor) {
   }
   std::string known;
   for (const auto& type : stored_types) known += (known.empty() ? "" : " ") + std::string(type.name);
-  cursor.fail("type '" + name + "' is not one of " + known + ". Convert the tensor before it is saved.");
+  cursor.fail("type '" + printable_name(name) + "' is not one of " + known + ". Convert the tensor before it is saved.");
 }
 
 inline stored_tensor read_stored_tensor(json_cursor& cursor, std::string name) {
@@ -101,7 +102,7 @@ inline stored_tensor read_stored_tensor(json_cursor& cursor, std::string name) {
   bool has_shape = false;
   bool has_place = false;
   const auto once = [&](bool& seen, const std::string& key) {
-    if (seen) cursor.fail("'" + key + "' is given twice.");
+    if (seen) cursor.fail("'" + printable_name(key) + "' is given twice.");
     seen = true;
   };
   cursor.expect('{');
@@ -129,18 +130,18 @@ inline stored_tensor read_stored_tensor(json_cursor& cursor, std::string name) {
       tensor.end = cursor.integer();
       cursor.expect(']');
     } else {
-      cursor.fail("'" + key + "' is none of dtype, shape, data_offsets.");
+      cursor.fail("'" + printable_name(key) + "' is none of dtype, shape, data_offsets.");
     }
   }
   if (!has_type || !has_shape || !has_place) {
-    cursor.fail("tensor '" + tensor.name + "' needs dtype, shape and data_offsets.");
+    cursor.fail("tensor '" + printable_name(tensor.name) + "' needs dtype, shape and data_offsets.");
   }
   std::uint64_t needed = 0;
   if (!stored_bytes(tensor.type, tensor.shape, needed)) {
-    cursor.fail("tensor '" + tensor.name + "' has more than 2^63 - 1 bytes.");
+    cursor.fail("tensor '" + printable_name(tensor.name) + "' has more than 2^63 - 1 bytes.");
   }
   if (tensor.begin > tensor.end || tensor.end - tensor.begin != needed) {
-    cursor.fail("tensor '" + tensor.name + "' needs " + std::to_string(needed) +
+    cursor.fail("tensor '" + printable_name(tensor.name) + "' needs " + std::to_string(needed) +
                 " bytes, but its data_offsets are [" + std::to_string(tensor.begin) + ", " +
                 std::to_string(tensor.end) + "].");
   }
@@ -178,7 +179,7 @@ inline void check_places(std::vector<stored_tensor>& tensors, std::uint64_t data
   std::uint64_t expected = 0;
   for (const auto& tensor : tensors) {
     if (tensor.begin != expected) {
-      throw error("safetensors header: tensor '" + tensor.name + "' begins at byte " +
+      throw error("safetensors header: tensor '" + printable_name(tensor.name) + "' begins at byte " +
                   std::to_string(tensor.begin) + " of the data, but the ones before end at " +
                   std::to_string(expected) +
                   (tensor.begin < expected ? ": they overlap." : ": there is a hole."));
@@ -240,10 +241,10 @@ inline safetensors_header parse_safetensors_header(std::string_view json, std::u
   cursor.end();
   const auto* tensor =
       detail::repeated(header.tensors, [](const stored_tensor& t) -> const std::string& { return t.name; });
-  if (tensor != nullptr) throw error("safetensors header: there are two tensors '" + *tensor + "'.");
+  if (tensor != nullptr) throw error("safetensors header: there are two tensors '" + printable_name(*tensor) + "'.");
   const auto* key =
       detail::repeated(header.metadata, [](const auto& pair) -> const std::string& { return pair.first; });
-  if (key != nullptr) throw error("safetensors header: '" + *key + "' is given twice in __metadata__.");
+  if (key != nullptr) throw error("safetensors header: '" + printable_name(*key) + "' is given twice in __metadata__.");
   detail::check_places(header.tensors, data_bytes);
   return header;
 }

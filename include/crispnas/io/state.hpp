@@ -44,26 +44,26 @@ inline void check_state(const named_tensors& target, const safetensors_file& fil
   std::vector<std::string> twice;
   std::unordered_set<std::string> wanted;
   for (const auto& [name, values] : target) {
-    if (!wanted.insert(name).second) twice.push_back(name);
+    if (!wanted.insert(name).second) twice.push_back(printable_name(name));
     const stored_tensor* found = file.find(name);
     if (found == nullptr) {
-      missing.push_back(name);
+      missing.push_back(printable_name(name));
       continue;
     }
     const auto type = scalar_type(found->type);
     if (values.sizes() != at::IntArrayRef(found->shape)) {
-      shapes.push_back(name + ": " + shape_text(found->shape) + " in the file, " +
+      shapes.push_back(printable_name(name) + ": " + shape_text(found->shape) + " in the file, " +
                        shape_text(values.sizes()) + " here");
     } else if (type != values.scalar_type() &&
                !(at::isFloatingType(type) && at::isFloatingType(values.scalar_type()))) {
-      kinds.push_back(name + ": " + std::string(facts_of(found->type).name) + " in the file, " +
+      kinds.push_back(printable_name(name) + ": " + std::string(facts_of(found->type).name) + " in the file, " +
                       at::toString(values.scalar_type()) + " here");
     }
   }
   std::vector<std::string> unexpected;
   for (const auto& tensor : file.tensors()) {
     if (!wanted.contains(tensor.name) && !detail::is_batch_counter(tensor.name))
-      unexpected.push_back(tensor.name);
+      unexpected.push_back(printable_name(tensor.name));
   }
   std::string problems;
   for (const auto& part :

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <bit>
+#include <crispnas/genotype/buildable.hpp>
 #include <crispnas/genotype/count/cost.hpp>
 #include <crispnas/genotype/count/ops.hpp>
 #include <crispnas/genotype/count/skeleton.hpp>
@@ -72,6 +73,7 @@ class genotype_cell_cost {
 template <class OwnOps>
 constexpr network_count count_stacked_genotype(const genotype& g, const skeleton_sizes& sizes,
                                                bool imagenet) {
+  check_buildable_stack("crispnas::count", g);
   const std::span<const op_counter> own(op_counters<OwnOps>::table);
   const cell_genotype& reduction = g.has_reduction ? g.reduction : g.normal;
   return count_stacked(genotype_cell_cost(g.normal, own), genotype_cell_cost(reduction, own), sizes,
@@ -81,7 +83,7 @@ constexpr network_count count_stacked_genotype(const genotype& g, const skeleton
 }  // namespace detail
 
 /// The CIFAR network of a genotype (a genotype of one cell reduces with it, too). Throws crispnas::error for
-/// sizes that cannot be built, and for an op without a count; in a constant expression both are compile-time
+/// cells and sizes that cannot be built, for more than 1,024 channels or 100 cells, and for an op without a count; in a constant expression both are compile-time
 /// errors.
 template <class OwnOps = published_ops>
 constexpr network_count count_cifar_network(const genotype& g, const cifar_sizes& s = {}) {
@@ -99,6 +101,7 @@ constexpr network_count count_imagenet_network(const genotype& g, const imagenet
 /// The NAS-Bench-201 network of a genotype of one input that puts out one node; errors as above.
 template <class OwnOps = published_ops>
 constexpr network_count count_nas_bench_201_network(const genotype& g, const nas_bench_201_sizes& s = {}) {
+  detail::check_buildable_stages("crispnas::count", g);
   const detail::genotype_cell_cost cell(g.normal, detail::op_counters<OwnOps>::table);
   return detail::count_residual_stages(
       cell, {s.channels, s.cells, s.classes, s.image, 3, false, true, s.convention});

@@ -11,8 +11,7 @@
 namespace crispnas::detail {
 
 /// A cell, to be counted: how many cells it reads (2, or 1), how many states it puts out, and the cost of its
-/// edges
-/// (`counted_edges` in count.hpp and supernet.hpp).
+/// edges (genotype_cell_cost in networks.hpp, supernet_cell_cost in supernet.hpp).
 template <class Cell>
 concept counted_cell = requires(const Cell& cell, const op_place& at) {
   { cell.inputs() } -> std::convertible_to<int>;
@@ -53,12 +52,12 @@ constexpr void check_size(const char* what, int value, int low, int high, int mu
 constexpr void check_sizes(const skeleton_sizes& s) {
   check_size("channels", s.channels, 1, 1024);
   check_size("cells", s.cells, 1, 100);
-  check_size("classes", s.classes, 1, 1000000);
+  check_size("classes", s.classes, 2, 1000000);
   check_size("image", s.image, 1, 4096);
   check_size("image_channels", s.image_channels, 1, 1024);
 }
 
-/// AvgPool 5, 1x1 to 128, 2x2 to 768, linear; ImageNet's has no batch norm after the 2x2. `size`: of its
+/// AvgPool 5, 1x1 to 128, 2x2 to 768, linear; ImageNet's has no batch norm after the 2x2. `channels`: of its
 /// input.
 constexpr cost auxiliary_cost(std::int64_t channels, std::int64_t classes, bool imagenet) {
   return conv_cost(channels, 128, 1, 4) + batch_norm_cost(128) + conv_cost(128, 768, 4, 1) +
