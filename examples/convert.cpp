@@ -33,11 +33,13 @@ void info(const convert_flags& flags) {
   std::int64_t values = 0;
   std::uint64_t bytes = 0;
   for (const auto& t : file.tensors()) {
-    fmt::print("{:<{}}  {:<4}  {}\n", cn::printable_name(t.name, whole), width, cn::facts_of(t.type).name, cn::shape_text(t.shape));
+    fmt::print("{:<{}}  {:<4}  {}\n", cn::printable_name(t.name, whole), width, cn::facts_of(t.type).name,
+               cn::shape_text(t.shape));
     bytes += t.end - t.begin;
     values += static_cast<std::int64_t>((t.end - t.begin) / cn::facts_of(t.type).bytes);
   }
-  for (const auto& [key, value] : file.metadata()) fmt::print("{} = {}\n", cn::printable_name(key, whole), cn::printable_name(value, whole));
+  for (const auto& [key, value] : file.metadata())
+    fmt::print("{} = {}\n", cn::printable_name(key, whole), cn::printable_name(value, whole));
   fmt::print("{} tensors, {} values, {} bytes\n", file.tensors().size(), values, bytes);
 }
 
@@ -106,9 +108,9 @@ at::Tensor images_of(const std::string& path) {
   }
   const at::Tensor images = file.read(*stored);
   if (images.dim() != 4 || !images.is_floating_point() || images.size(0) == 0) {
-    throw support::usage_error("file '" + path +
-                               "': images are floating-point numbers, [images, channels, height, width]; '" +
-                               cn::printable_name(stored->name) + "' is " + cn::shape_text(images.sizes()) + ".");
+    throw support::usage_error(
+        "file '" + path + "': images are floating-point numbers, [images, channels, height, width]; '" +
+        cn::printable_name(stored->name) + "' is " + cn::shape_text(images.sizes()) + ".");
   }
   return images.scalar_type() == at::kDouble ? images : images.to(at::kFloat);
 }

@@ -144,6 +144,11 @@ class Parity:
         result = {"images": images.flatten(0, 1), "labels": labels.flatten()}
         for dtype, suffix in ((torch.float64, ""), (torch.float32, ".f32")):
             x, y = images.to(dtype), labels
+            if dtype == torch.float64:  # all images, by the statistics of the checkpoint
+                net = self.fresh(state, arch, dtype).eval()
+                with torch.no_grad():
+                    logits = net(x.flatten(0, 1))
+                result["logits.stored"] = logits[-1] if isinstance(logits, tuple) else logits
             net = self.fresh(state, arch, dtype)
             searched = self.searched(net)
             logits = net(x[1])

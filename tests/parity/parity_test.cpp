@@ -7,11 +7,15 @@
 #include <crispnas/loss/separation.hpp>
 #include <crispnas/search/search_step.hpp>
 #include <crispnas/supernet/published_state.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
 #include <tuple>
 
+#include "files.hpp"
 #include "support.hpp"
 
 namespace cn = crispnas;
@@ -391,6 +395,79 @@ void same_cells_as_fair_darts(const char* kind) {
 }
 
 }  // namespace
+
+// The program computes what the published code computes from the same file, and renames without touching a value.
+#ifdef CRISPNAS_CONVERT
+namespace {
+
+void run_convert(const std::string& arguments, const std::string& said = "/dev/null") {
+  const std::string command = std::string("\"") + CRISPNAS_CONVERT + "\" " + arguments + " > " + said;
+  CAPTURE(command);
+  REQUIRE(std::system(command.c_str()) == 0);  // NOLINT: the program is to be tested
+}
+
+std::string quoted(const std::filesystem::path& path) { return "\"" + path.string() + "\""; }
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("convert evaluate: the published logits", Published, darts, pc_darts, daas, fair_darts,
+                   autodl) {
+  const expected theirs(Published::name);
+  const tests::temporary_folder folder;
+  const bool is_autodl = std::is_same_v<Published, autodl>;
+  for (auto dtype : {at::kDouble, at::kFloat}) {
+    const auto input = folder.path() / "images.safetensors";
+    const auto output = folder.path() / "logits.safetensors";
+    cn::write_safetensors(input, {{"images", theirs["images"].to(dtype)}});
+    run_convert("evaluate " + quoted(file_of(Published::name, "state")) + " --method " +
+                (is_autodl ? "nas_bench_201" : Published::name) + " --channels " +
+                std::to_string(Published::channels) + " --cells " + (is_autodl ? "1" : "3") +
+                " --classes 5 --batch 7 --input " + quoted(input) + " --output " + quoted(output));
+    const auto logits = cn::read_safetensors(output);
+    REQUIRE(logits.size() == 1);
+    CHECK(logits.front().first == "logits");
+    CHECK((logits.front().second.scalar_type() == dtype));
+    CHECK(logits.front().second.sizes() == at::IntArrayRef{batches * images, 5});
+    CHECK(relative(logits.front().second, theirs["logits.stored"]) < tolerance_of(dtype));
+  }
+}
+
+TEST_CASE("convert rename: every value under its new name, nothing else") {
+  const tests::temporary_folder folder;
+  const auto output = folder.path() / "renamed.safetensors";
+  run_convert("rename " + quoted(file_of("daas", "state")) + " " + quoted(output) +
+              " --replace beta_=module.beta_ --replace cells.0=cells.zero");
+  std::map<std::string, at::Tensor> renamed;
+  for (const auto& [name, values] : cn::read_safetensors(output)) renamed.emplace(name, values);
+  int changed = 0;
+  const auto before = cn::read_safetensors(file_of("daas", "state"));
+  for (auto [name, values] : before) {
+    const std::string old = name;
+    if (old.starts_with("beta_")) name = "module." + old;
+    if (old.starts_with("cells.0.")) name = "cells.zero." + old.substr(8);
+    changed += name != old ? 1 : 0;
+    CAPTURE(name);
+    REQUIRE(renamed.contains(name));
+    CHECK((renamed.at(name).scalar_type() == values.scalar_type()));
+    CHECK(at::equal(renamed.at(name), values));
+  }
+  CHECK(renamed.size() == before.size());
+  CHECK(changed > 6);
+}
+
+TEST_CASE("convert info shows a hostile name without what a terminal obeys") {
+  const tests::temporary_folder folder;
+  const auto file = folder.path() / "hostile.safetensors";
+  const auto said = folder.path() / "said.txt";
+  cn::write_safetensors(file, {{std::string("a\x1b[31m\0b", 8), at::zeros({2})}}, {{"by", "\x07 me"}});
+  run_convert("info " + quoted(file), quoted(said));
+  std::ifstream shown(said);
+  const std::string text{std::istreambuf_iterator<char>(shown), {}};
+  CHECK_SAYS(text, "a\\x1b[31m\\x00b  F32   [2]");
+  CHECK_SAYS(text, "by = \\x07 me");
+  for (const char c : text) CHECK((c == '\n' || (c >= ' ' && c < 127)));
+}
+#endif
 
 TEST_CASE("FairDARTS: the cells above its threshold, both of its parse methods") {
   same_cells_as_fair_darts<cn::fair_darts_spec<cn::partial_channels<1>>>("sparse");

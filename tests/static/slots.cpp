@@ -68,6 +68,11 @@ static_assert(cn::kept_edges_v<residual> == 6 && cn::table_v<residual>.cell_type
 static_assert(is_same_v<cn::spec<cn::dense_cell<2, 3, cn::darts_ops>>::budget, cn::keep_all>);
 static_assert(cn::authors_code_spec::channels::value == 1 &&
               cn::table_v<cn::authors_code_spec>.swapped_betas);
+using fair = cn::fair_darts_spec<cn::partial_channels<1>>;
+static_assert(is_same_v<fair::edge_choice, cn::by_strongest_op> &&
+              is_same_v<fair::budget, cn::edges_8_of_14> && cn::table_v<fair>.op_threshold == 85 &&
+              cn::table_v<fair>.op_rule == cn::op_weight_rule::sigmoid);
+static_assert(is_same_v<plain::threshold, cn::op_threshold<0>> && cn::table_v<plain>.op_threshold == 0);
 
 // One super-network, several budgets.
 using cut = cn::budget_tables<cn::darts_cell, cn::cells<cn::edges_5_of_14, cn::keep_all>>;

@@ -1,4 +1,5 @@
 // The cut: the best feasible kept set against brute force, what a cut super-network computes, and the gap.
+#include <array>
 #include <bit>
 #include <crispnas/discretize/discretize.hpp>
 #include <crispnas/discretize/random_cut.hpp>
@@ -199,6 +200,64 @@ TEST_CASE("in residual stages none is an op that can win") {
   const auto cut =
       net.forward(x, cn::cut_weights(net.space(), cn::cut_of(net, found), net.arch().fixed_weights()));
   CHECK(test::difference(soft, cut) < 0.01 * test::largest(soft));
+}
+
+TEST_CASE("none may not take every path to the output: the best living cell, by all 15,625") {
+  struct alive : cn::spec<cn::nas_bench_201_cell> {};
+  struct as_published : cn::darts_spec<cn::nas_bench_201_cell> {};
+  const auto& space = cn::table_v<alive>;
+  const auto edges = space.normal.edges;
+  const auto none =
+      std::size_t(std::find(space.op_names.begin(), space.op_names.end(), "none") - space.op_names.begin());
+  std::mt19937 random(17);  // NOLINT: the same weights on every run
+  int revived = 0;
+  for (int trial = 0; trial < 12; ++trial) {
+    at::Tensor weights = at::empty({6, 5}, at::kDouble);
+    double* w = weights.data_ptr<double>();
+    for (int i = 0; i < 30; ++i) w[i] = double(1 + random() % 1000003) / 1000003.0;
+    for (std::size_t e = 0; e < 6; ++e) w[e * 5 + none] *= 1.0 + trial;  // later trials die more often
+    double best = -INFINITY;
+    std::array<int, 6> wanted{};
+    for (int cell = 0; cell < 15625; ++cell) {
+      std::array<int, 6> ops{};
+      double score = 0.0;
+      std::uint32_t reached = 1;
+      for (std::size_t e = 0, left = std::size_t(cell); e < 6; ++e, left /= 5) {
+        ops[e] = int(left % 5);
+        score += std::log(w[e * 5 + left % 5]);
+        if (std::size_t(ops[e]) != none && ((reached >> edges[e].from) & 1U)) reached |= 1U << edges[e].to;
+      }
+      if (((reached >> 3) & 1U) && score > best) {
+        best = score;
+        wanted = ops;
+      }
+    }
+    const auto cut = cn::cut_cell(space, space.normal, weights, {});
+    const auto plain = cn::cut_cell(cn::table_v<as_published>, space.normal, weights, {});
+    for (std::size_t e = 0; e < 6; ++e) {
+      CAPTURE(trial);
+      CAPTURE(e);
+      CHECK(cut.ops[e] == std::vector<int>{wanted[e]});
+      CHECK(plain.ops[e] == std::vector<int>{int(weights[std::int64_t(e)].argmax().item<std::int64_t>())});
+    }
+    revived += cut.ops != plain.ops ? 1 : 0;
+  }
+  CHECK(revived > 2);
+  CHECK(revived < 12);
+}
+
+TEST_CASE("a threshold takes weak ops, their edges and their nodes out of the cut") {
+  struct fair : cn::fair_darts_spec<cn::partial_channels<1>> {};
+  const auto& space = cn::table_v<fair>;
+  at::Tensor ops = at::full({14, 7}, 0.5, at::kDouble);
+  ops[1][3] = 0.85;  // 1 -> 2, just strong enough
+  ops[2][4] = 0.84;  // 0 -> 3, just too weak
+  ops[9][0] = 0.9;   // 0 -> 5
+  const auto cut = cn::cut_cell(space, space.normal, ops, {});
+  CHECK(cut.kept.edges == ((1U << 1U) | (1U << 9U)));
+  CHECK(cut.kept.alive == 0b100111U);
+  CHECK(cn::to_text(cn::genotype_of(space, {cut, cut}), cn::dialect::fairdarts)
+            .find("[('sep_conv_3x3', 2, 1), ('max_pool_3x3', 5, 0)]") != std::string::npos);
 }
 
 TEST_CASE("a budget of another graph is refused") {

@@ -248,14 +248,16 @@ TEST_CASE("the largest header: read in a second, and refused when its end is not
     body();
     return double(std::clock() - start) / CLOCKS_PER_SEC;
   };
-  const double read_in = seconds([&] { CHECK(cn::parse_safetensors_header(json, 0).tensors.size() == std::size_t(tensors)); });
+  const double read_in =
+      seconds([&] { CHECK(cn::parse_safetensors_header(json, 0).tensors.size() == std::size_t(tensors)); });
   std::string twice = json;
   twice.replace(twice.rfind("\":{\"dtype") - 6, 6, "999999");
   const double refused_in = seconds([&] { CHECK_SAYS(said(twice, 0), "two tensors '999999'"); });
   std::string one_name = "{\"";
   one_name.append(cn::safetensors_limits::header_bytes - 3, '\x1f' + 1);
   const double name_in = seconds([&] { CHECK_SAYS(said(one_name + '}', 0), "ends inside of a string"); });
-  MESSAGE(tensors << " tensors read in " << read_in << " s, refused in " << refused_in << " s, one name in " << name_in << " s");
+  MESSAGE(tensors << " tensors read in " << read_in << " s, refused in " << refused_in << " s, one name in "
+                  << name_in << " s");
 #ifdef __OPTIMIZE__
   CHECK(read_in < 1.0);
   CHECK(refused_in < 1.0);

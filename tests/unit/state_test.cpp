@@ -23,9 +23,8 @@ struct darts_code : cn::darts_spec<cn::darts_cell_with_none, cn::partial_channel
 struct pc_darts_code : cn::pc_darts_spec<cn::darts_cell_with_none> {};
 struct authors_code : cn::authors_code_spec {};
 // Budgets that DAAS has not: groups of several nodes, a node's edges that do not stand in a row; and no beta at all.
-struct swapped_joint
-    : cn::spec<cn::edge_budget<cn::keep<1, cn::nodes<2, 5>>, cn::keep<1, cn::nodes<3, 4>>>, cn::swapped_betas,
-               cn::partial_channels<1>> {};
+struct swapped_joint : cn::spec<cn::edge_budget<cn::keep<1, cn::nodes<2, 5>>, cn::keep<1, cn::nodes<3, 4>>>,
+                                cn::swapped_betas, cn::partial_channels<1>> {};
 struct swapped_gap : cn::spec<cn::edge_budget<cn::keep<1, cn::nodes<2>>, cn::keep<0, cn::nodes<3>>,
                                               cn::keep<1, cn::nodes<4>>, cn::keep<1, cn::nodes<5>>>,
                               cn::swapped_betas, cn::partial_channels<1>> {};
@@ -189,7 +188,8 @@ TEST_CASE("published names: DARTS, PC-DARTS, DAAS, NAS-Bench-201") {
   CHECK(bench.at("lastact.0.running_mean") == std::vector<std::int64_t>{32});
 }
 
-TEST_CASE("a file keeps its permissions, a link its place, and names are shown without what a terminal obeys") {
+TEST_CASE(
+    "a file keeps its permissions, a link its place, and names are shown without what a terminal obeys") {
   namespace fs = std::filesystem;
   const tests::temporary_folder folder;
   const auto path = folder.path() / "a.safetensors";
@@ -204,7 +204,9 @@ TEST_CASE("a file keeps its permissions, a link its place, and names are shown w
   CHECK(at::equal(cn::read_safetensors(path).front().second, at::zeros({3})));
   const std::string hostile("a\x1b[31m\0b", 8);
   cn::write_safetensors(path, {{hostile, at::ones({2})}});
-  CHECK_SAYS(tests::message_of([&] { cn::load_state({{"w", at::ones({2})}}, path); }),
+  CHECK_SAYS(tests::message_of([&] {
+               cn::load_state({{"w", at::ones({2})}}, path);
+             }),
              "1 unexpected (a\\x1b[31m\\x00b)");
   CHECK(cn::printable_name("0123456789", 4) == "0123...");
 }

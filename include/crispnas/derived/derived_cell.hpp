@@ -65,8 +65,10 @@ class derived_cell final : public torch::nn::Module {
       for (int i = 0; i < cell_.count; ++i) {
         const gene& g = cell_.genes[i];
         if (g.to != node) continue;
+        const at::Tensor& source = states[static_cast<std::size_t>(g.from)];
+        if (!source.defined()) continue;  // nothing enters it, so it carries nothing (FairDARTS)
         nn::layer& op = *ops_[static_cast<std::size_t>(i)];
-        at::Tensor y = op.forward(states[static_cast<std::size_t>(g.from)]);
+        at::Tensor y = op.forward(source);
         // What only passes its input on is never dropped (DARTS).
         if (is_training() && dynamic_cast<nn::identity*>(&op) == nullptr) y = drop(y);
         sum = sum.defined() ? sum + y : y;

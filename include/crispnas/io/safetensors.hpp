@@ -117,8 +117,8 @@ class safetensors_file {
     if (tensor != nullptr) return read(*tensor);
     std::string known;
     for (const auto& t : header_.tensors) known += (known.empty() ? "" : ", ") + printable_name(t.name);
-    throw error("file '" + name_ + "': there is no tensor '" + printable_name(name) + "'; there are: " + known +
-                ".");
+    throw error("file '" + name_ + "': there is no tensor '" + printable_name(name) +
+                "'; there are: " + known + ".");
   }
 
  private:

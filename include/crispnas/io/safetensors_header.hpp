@@ -92,7 +92,8 @@ inline stored_type read_stored_type(json_cursor& cursor) {
   }
   std::string known;
   for (const auto& type : stored_types) known += (known.empty() ? "" : " ") + std::string(type.name);
-  cursor.fail("type '" + printable_name(name) + "' is not one of " + known + ". Convert the tensor before it is saved.");
+  cursor.fail("type '" + printable_name(name) + "' is not one of " + known +
+              ". Convert the tensor before it is saved.");
 }
 
 inline stored_tensor read_stored_tensor(json_cursor& cursor, std::string name) {
@@ -241,10 +242,12 @@ inline safetensors_header parse_safetensors_header(std::string_view json, std::u
   cursor.end();
   const auto* tensor =
       detail::repeated(header.tensors, [](const stored_tensor& t) -> const std::string& { return t.name; });
-  if (tensor != nullptr) throw error("safetensors header: there are two tensors '" + printable_name(*tensor) + "'.");
+  if (tensor != nullptr)
+    throw error("safetensors header: there are two tensors '" + printable_name(*tensor) + "'.");
   const auto* key =
       detail::repeated(header.metadata, [](const auto& pair) -> const std::string& { return pair.first; });
-  if (key != nullptr) throw error("safetensors header: '" + printable_name(*key) + "' is given twice in __metadata__.");
+  if (key != nullptr)
+    throw error("safetensors header: '" + printable_name(*key) + "' is given twice in __metadata__.");
   detail::check_places(header.tensors, data_bytes);
   return header;
 }

@@ -56,8 +56,8 @@ inline void check_state(const named_tensors& target, const safetensors_file& fil
                        shape_text(values.sizes()) + " here");
     } else if (type != values.scalar_type() &&
                !(at::isFloatingType(type) && at::isFloatingType(values.scalar_type()))) {
-      kinds.push_back(printable_name(name) + ": " + std::string(facts_of(found->type).name) + " in the file, " +
-                      at::toString(values.scalar_type()) + " here");
+      kinds.push_back(printable_name(name) + ": " + std::string(facts_of(found->type).name) +
+                      " in the file, " + at::toString(values.scalar_type()) + " here");
     }
   }
   std::vector<std::string> unexpected;

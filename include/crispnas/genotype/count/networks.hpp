@@ -10,6 +10,7 @@
 #include <crispnas/genotype/count/skeleton.hpp>
 #include <crispnas/genotype/genotype.hpp>
 #include <crispnas/spec/op_set.hpp>
+#include <cstdint>
 #include <span>
 
 namespace crispnas {
@@ -60,8 +61,13 @@ class genotype_cell_cost {
   constexpr cost count(const op_place& at) const {
     const op_place inner{at.channels, at.size / at.stride, 1, at.affine};
     cost sum;
-    for (int i = 0; i < cell_->count; ++i)
-      sum += counters_[i](cell_->genes[i].from < cell_->inputs ? at : inner);
+    const std::uint32_t living = living_states(*cell_);
+    for (int i = 0; i < cell_->count; ++i) {
+      const int from = cell_->genes[i].from;
+      cost one = counters_[i](from < cell_->inputs ? at : inner);
+      if (!((living >> from) & 1U)) one.multiply_adds = 0;  // it is built and never run
+      sum += one;
+    }
     return sum;
   }
 
