@@ -154,27 +154,43 @@ inline search_result run_search(
   return result;
 }
 
-/// Trains the cell of a cut from scratch, in the network it was searched in (same channels, cells and K), for as many steps as the
-/// search took on its weights; returns held-out accuracy in percent.
-inline double retrain(const method_choice& method, const cn::network_cut& cut, const scale& s,
-                      const cn::labelled_images& train, const cn::labelled_images& held_out,
-                      std::uint64_t seed, const std::function<void()>& on_step) {
-  cn::any_supernet net(method.configuration.space, method.configuration.ops, network_options(s, train, seed));
+/// When the rate falls along its cosine: with each epoch, or with each step, which lets it fall all the way in a few epochs.
+enum class rate_falls { each_epoch, each_step };
+
+/// Trains the cell of a cut from scratch, in the network it was searched in (same channels, cells and K), for the epochs of `s` over
+/// `images`; returns held-out accuracy in percent.
+inline double train_cut(const method_choice& method, const cn::network_cut& cut, const scale& s,
+                        const cn::labelled_images& images, const cn::labelled_images& held_out,
+                        std::uint64_t seed, rate_falls falls, const std::function<void()>& on_step) {
+  cn::any_supernet net(method.configuration.space, method.configuration.ops,
+                       network_options(s, images, seed));
   const auto fixed = cn::cut_weights(net.space(), cut, net.arch().fixed_weights());
   cn::sgd optimizer(net.weights(), {.rate = s.weight_rate});
   net.train();
+  int done = 0;
   for (int epoch = 1; epoch <= s.epochs; ++epoch) {
     optimizer.rate(cn::cosine_rate(s.weight_rate, s.last_weight_rate, epoch, s.epochs));
     const auto data = cn::epoch_batches(
-        train.halves().weights,
+        images,
         {.batch_size = s.batch_size, .seed = seed, .epoch = epoch, .augment = s.augment, .device = s.device});
+    const int steps = s.epochs * static_cast<int>(data.size());
     for (const auto& b : data) {
+      ++done;
+      if (falls == rate_falls::each_step)
+        optimizer.rate(cn::cosine_rate(s.weight_rate, s.last_weight_rate, done, steps));
       cn::step_result step;
       cn::weight_step(net, fixed, optimizer, 5.0, {b.images, b.labels}, step);
       if (on_step) on_step();
     }
   }
   return cn::accuracy(net, fixed, cn::sequential_batches(held_out, {.device = s.device}));
+}
+
+/// The same for as many steps as the search took on its weights, on the same half of the images.
+inline double retrain(const method_choice& method, const cn::network_cut& cut, const scale& s,
+                      const cn::labelled_images& train, const cn::labelled_images& held_out,
+                      std::uint64_t seed, const std::function<void()>& on_step) {
+  return train_cut(method, cut, s, train.halves().weights, held_out, seed, rate_falls::each_epoch, on_step);
 }
 
 }  // namespace support

@@ -31,7 +31,7 @@ inline void run_side_by_side(const std::vector<std::function<void()>>& jobs, int
     }
   };
   std::vector<std::thread> threads;
-  const auto count = std::clamp<std::size_t>(static_cast<std::size_t>(workers), 1, jobs.size());
+  const auto count = std::min(static_cast<std::size_t>(std::max(workers, 1)), jobs.size());
   for (std::size_t i = 0; i < count; ++i) threads.emplace_back(work);
   for (auto& t : threads) t.join();
   if (failure) std::rethrow_exception(failure);

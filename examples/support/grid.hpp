@@ -1,0 +1,368 @@
+// The grid of experiments behind tables and figures: searches and retrainings, each known by the fingerprint of all that decides it, so
+// that what the ledger has is not run again and what was run otherwise is not taken for it.
+#pragma once
+
+#include <torch/version.h>
+
+#include <chrono>
+#include <crispnas/crispnas.hpp>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "experiment.hpp"
+#include "ledger.hpp"
+#include "measured.hpp"
+#include "output.hpp"
+#include "pool.hpp"
+#include "progress.hpp"
+#include "regularizers.hpp"
+#include "table_scale.hpp"
+
+#ifndef CRISPNAS_VERSION
+#define CRISPNAS_VERSION "unknown"
+#endif
+
+namespace support {
+
+/// Images and quantities that the searches of a table share.
+struct setting {
+  table_scale sizes;
+  cn::labelled_images train;
+  cn::labelled_images held_out;
+  std::string data;              ///< name of the data set
+  std::string data_fingerprint;  ///< of all images and labels that are used
+  scale search{};                ///< `sizes` as a search takes them
+  scale retraining{};            ///< the same for training in the network of the search
+};
+
+inline std::string fingerprint_of(const cn::labelled_images& images, const cn::labelled_images& held_out) {
+  std::uint64_t state = fnv1a("", 0);
+  for (const auto* part : {&images, &held_out}) {
+    state = fnv1a(part->images().const_data_ptr(), static_cast<std::size_t>(part->images().numel()), state);
+    state =
+        fnv1a(part->labels().const_data_ptr(), static_cast<std::size_t>(part->labels().numel()) * 8, state);
+  }
+  return hex(state);
+}
+
+/// The first images of a data set, normalized by what is used of it, so that a folder with more files gives the same numbers.
+inline setting make_setting(const table_scale& sizes, const std::string& name, const image_splits& all,
+                            const at::Device& device) {
+  const auto first = [](const cn::labelled_images& images, std::int64_t wanted) {
+    return wanted == 0 ? images : images.head(wanted);
+  };
+  const auto part = first(all.train, sizes.images);
+  const cn::labelled_images train(part.images(), part.labels(), part.classes());
+  const auto held_out = first(all.held_out, sizes.held_out).normalized_like(train);
+  setting s{sizes, train, held_out, name, fingerprint_of(train, held_out)};
+  s.search.channels = sizes.channels;
+  s.search.cells = sizes.cells;
+  s.search.partial = sizes.partial;
+  s.search.epochs = sizes.epochs;
+  s.search.batch_size = sizes.batch_size;
+  s.search.weight_rate = sizes.weight_rate;
+  s.search.last_weight_rate = sizes.last_weight_rate;
+  s.search.strength = sizes.strength;
+  s.search.travel = sizes.travel;
+  s.search.device = device;
+  s.retraining = s.search;
+  s.retraining.epochs = sizes.retrain_epochs;
+  s.retraining.batch_size = sizes.retrain_batch_size;
+  return s;
+}
+
+/// A search of the DARTS cell, and the budgets that its super-network is cut to.
+struct search_request {
+  std::string method = "da2s";  ///< one of method_names, or authors_code
+  int kept = 8;
+  std::vector<int> cuts{8};
+  std::string order = "first";
+  std::string c = "linear";  ///< schedules of equation 7
+  std::string op = "delayed log";
+  std::string edge = "const";
+  double factor = 1.0;  ///< on the regularizer, beside the scale's strength
+};
+
+class grid {
+ public:
+  struct options {
+    at::Device device = at::kCPU;
+    std::string device_name;
+    int workers = 1;
+    bool quiet = false;
+  };
+
+  grid(ledger& done, options chosen) : done_(done), options_(std::move(chosen)) {}
+
+  /// The result of a search or of a retraining; null where it is not done.
+  const nlohmann::json* search(const setting& s, const search_request& request, std::uint64_t seed) const {
+    return result_of(configuration_of(s, request), seed);
+  }
+  const nlohmann::json* retraining(const setting& s, const std::string& genotype, std::uint64_t seed) const {
+    return result_of(configuration_of(s, genotype), seed);
+  }
+
+  /// On what a search was run; empty where it is not done.
+  std::string device_of(const setting& s, const search_request& request, std::uint64_t seed) const {
+    const auto* line = done_.find(fingerprint(configuration_of(s, request).dump()), seed);
+    return line == nullptr ? std::string() : line->value("device", std::string());
+  }
+
+  /// Puts a search on the list of what to run, unless it is done or already there.
+  void plan(const setting& s, const search_request& request, std::uint64_t seed) {
+    const auto steps = s.search.epochs * (s.train.size() / 2 / s.search.batch_size);
+    add(s, configuration_of(s, request), seed, steps, fmt::format("{} {}/14", request.method, request.kept),
+        [this, &s, request, seed] { return run_search(s, request, seed); });
+  }
+  void plan(const setting& s, const std::string& genotype, std::uint64_t seed) {
+    const auto steps = s.retraining.epochs * (s.train.size() / s.retraining.batch_size);
+    add(s, configuration_of(s, genotype), seed, steps, "from scratch",
+        [this, &s, genotype, seed] { return run_retraining(s, genotype, seed); });
+  }
+
+  std::size_t planned() const { return jobs_.size(); }
+
+  /// Runs what is planned; every finished piece is in the ledger when the next one begins.
+  void run(const std::string& what) {
+    if (jobs_.empty()) return;
+    std::int64_t steps = 0;
+    for (const auto& one : jobs_) steps += one.steps;
+    progress bar(what, steps, options_.quiet);
+    bar_ = &bar;
+    std::vector<std::function<void()>> runs;
+    for (const auto& one : jobs_) runs.emplace_back([this, &one] { run_one(one); });
+    run_side_by_side(runs, options_.workers);
+    bar_ = nullptr;
+    jobs_.clear();
+    planned_.clear();
+  }
+
+  /// A random cell of a budget, the same for a number on every machine.
+  static cn::genotype random_cell(int kept, std::uint64_t number, int partial) {
+    const auto method = darts_method("da2s", 8, partial);
+    const auto budget = darts_budget(kept);
+    const auto& space = method.configuration.space;
+    return cn::genotype_of(space, cn::random_cut(space, budget.normal, budget.reduction, number));
+  }
+
+ private:
+  struct planned_run {
+    std::string label;
+    std::string scale;
+    int partial;
+    nlohmann::json configuration;
+    std::uint64_t seed;
+    std::int64_t steps;
+    std::function<nlohmann::json()> work;
+  };
+
+  static method_choice method_of(const setting& s, const search_request& request) {
+    method_choice method;
+    if (request.method == "authors_code") {
+      method = {"authors_code", cn::configuration_of<cn::authors_code_spec>(), 1.0};
+    } else {
+      method = darts_method(request.method, request.kept, s.search.partial);
+      if (request.method == "da2s")
+        method.configuration.regularizer = da2s_with(request.c, request.op, request.edge);
+    }
+    method.strength *= request.factor;
+    return method;
+  }
+
+  static scale scale_of(const setting& s, const search_request& request) {
+    scale own = s.search;
+    own.order = order_of(request.order);
+    if (request.method == "authors_code") own.others.alpha_warmup = cn::presets::authors_code().alpha_warmup;
+    return own;
+  }
+
+  nlohmann::json common(const setting& s, const char* kind) const {
+    return {{"kind", kind},
+            {"recipe", 1},  // raised when what a configuration means changes
+            {"data",
+             {{"name", s.data},
+              {"images", s.train.size()},
+              {"held_out", s.held_out.size()},
+              {"fingerprint", s.data_fingerprint}}},
+            {"device", options_.device.is_cuda() ? "cuda" : "cpu"}};
+  }
+
+  nlohmann::json configuration_of(const setting& s, const search_request& request) const {
+    const auto method = method_of(s, request);
+    const auto own = scale_of(s, request);
+    auto json = common(s, "search");
+    json["method"] = request.method;
+    json["order"] = request.order;
+    json["kept"] = request.kept;
+    json["cuts"] = request.cuts;
+    if (request.method == "da2s")
+      json["schedules"] = {{"lambda_c", request.c}, {"lambda_1", request.op}, {"lambda_2", request.edge}};
+    json["K"] = method.configuration.space.partial;
+    json["channels"] = own.channels;
+    json["cells"] = own.cells;
+    json["epochs"] = own.epochs;
+    json["batch"] = own.batch_size;
+    json["options"] = options_json(search_options_of(own, s.train.size(), method.strength * own.strength, 0));
+    return json;
+  }
+
+  nlohmann::json configuration_of(const setting& s, const std::string& genotype) const {
+    auto json = common(s, "retraining");
+    const auto& r = s.retraining;
+    json["genotype"] = genotype;
+    json["network"] = s.sizes.retrain;
+    json["K"] = r.partial;
+    json["channels"] = r.channels;
+    json["cells"] = r.cells;
+    json["epochs"] = r.epochs;
+    json["batch"] = r.batch_size;
+    json["weight_rate"] = r.weight_rate;
+    json["last_weight_rate"] = r.last_weight_rate;
+    json["crop_padding"] = r.augment.crop_padding;
+    json["flip"] = r.augment.flip;
+    json["cutout"] = r.augment.cutout;
+    return json;
+  }
+
+  const nlohmann::json* result_of(const nlohmann::json& configuration, std::uint64_t seed) const {
+    const auto* line = done_.find(fingerprint(configuration.dump()), seed);
+    return line == nullptr ? nullptr : &(*line)["result"];
+  }
+
+  void add(const setting& s, nlohmann::json configuration, std::uint64_t seed, std::int64_t steps,
+           const std::string& label, std::function<nlohmann::json()> work) {
+    const std::pair<std::string, std::uint64_t> key{fingerprint(configuration.dump()), seed};
+    if (done_.find(key.first, seed) != nullptr || !planned_.insert(key).second) return;
+    const int partial = configuration["K"].get<int>();
+    jobs_.push_back({fmt::format("{} seed {}", label, seed), s.sizes.name, partial, std::move(configuration),
+                     seed, steps, std::move(work)});
+  }
+
+  void run_one(const planned_run& one) {
+    const auto started = std::chrono::steady_clock::now();
+    nlohmann::json result = one.work();
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    done_.append({{"hash", fingerprint(one.configuration.dump())},
+                  {"seed", one.seed},
+                  {"scale", one.scale},
+                  {"K", one.partial},
+                  {"library", CRISPNAS_VERSION},
+                  {"libtorch", TORCH_VERSION},
+                  {"device", options_.device_name},
+                  {"wall_seconds", seconds},
+                  {"configuration", one.configuration},
+                  {"result", std::move(result)}});
+    const std::lock_guard lock(guard_);
+    last_ = one.label;
+  }
+
+  void step() {
+    const std::lock_guard lock(guard_);
+    if (bar_ != nullptr) bar_->advance(last_.empty() ? std::string() : "finished: " + last_);
+  }
+
+  static double entropy_of(std::span<const double> shares) {
+    double sum = 0.0;
+    for (double p : shares) {
+      if (p > 0) sum -= p * std::log(p);
+    }
+    return sum;
+  }
+
+  /// Mean entropy of the ops of an edge, and of the shares of a group that has something to choose; nats, over all cell types.
+  static std::pair<double, nlohmann::json> entropies_of(const cn::space_table& space,
+                                                        const cn::network_weights& soft) {
+    std::vector<double> ops, edges;
+    for (std::size_t type = 0; type < soft.size(); ++type) {
+      const cn::cell_table& cell = space.cell(static_cast<int>(type));
+      const auto op = cn::detail::to_host(soft[type].ops);
+      const auto count = space.op_names.size();
+      for (std::size_t e = 0; e < cell.edges.size(); ++e) {
+        if (cell.has(e)) ops.push_back(entropy_of(std::span(op).subspan(e * count, count)));
+      }
+      if (!soft[type].edges.defined()) continue;
+      const auto weight = cn::detail::to_host(soft[type].edges);
+      for (const auto& group : cell.groups) {
+        std::vector<double> shares;
+        double sum = 0.0;
+        for (std::size_t e = 0; e < weight.size(); ++e) {
+          if (!((group.edges & cell.present) >> e & 1U)) continue;
+          shares.push_back(weight[e]);
+          sum += weight[e];
+        }
+        if (static_cast<int>(shares.size()) <= group.kept || sum <= 0) continue;
+        for (auto& share : shares) share /= sum;
+        edges.push_back(entropy_of(shares));
+      }
+    }
+    return {mean_of(ops), edges.empty() ? nlohmann::json() : nlohmann::json(mean_of(edges))};
+  }
+
+  static nlohmann::json rounded(const at::Tensor& t) {
+    auto values = cn::detail::to_host(t);
+    for (auto& v : values) v = std::round(v * 1e5) / 1e5;
+    return values;
+  }
+
+  nlohmann::json run_search(const setting& s, const search_request& request, std::uint64_t seed) {
+    const auto method = method_of(s, request);
+    std::vector<budget_choice> cuts;
+    for (int kept : request.cuts) cuts.push_back(darts_budget(kept));
+    const auto found = support::run_search(method, request.kept, cuts, scale_of(s, request), s.train,
+                                           s.held_out, seed, [this](const cn::step_progress&) { step(); });
+    nlohmann::json json{{"search_seconds", found.seconds}};
+    for (std::size_t e = 0; e < found.epochs.size(); ++e) {
+      const auto& report = found.epochs[e].report;
+      nlohmann::json epoch{{"epoch", report.epoch},
+                           {"train_loss", report.train_loss},
+                           {"train_accuracy", report.train_accuracy},
+                           {"arch_loss", report.arch_loss},
+                           {"seconds", report.seconds}};
+      for (const auto& term : report.terms) epoch["terms"][term.name] = {term.value, term.factor};
+      for (const auto& cell : found.epochs[e].weights) {  // of each cell type: [edges * ops], [edges]
+        epoch["ops"].push_back(rounded(cell.ops));
+        epoch["edges"].push_back(cell.edges.defined() ? rounded(cell.edges) : nlohmann::json());
+      }
+      json["epochs"].push_back(std::move(epoch));
+    }
+    for (std::size_t i = 0; i < found.budgets.size(); ++i) {
+      int changed = 0;
+      for (const auto& cell : found.cuts[i]) changed += cell.kept.changed_by_feasibility() ? 1 : 0;
+      json["cuts"].push_back({{"kept", found.budgets[i]},
+                              {"genotype", cn::to_text(found.genotypes[i])},
+                              {"gap", gap_json(found.gaps[i])},
+                              {"cells_changed_by_feasibility", changed}});
+    }
+    const auto [ops, edges] = entropies_of(method.configuration.space, found.epochs.back().weights);
+    json["op_entropy"] = ops;
+    json["edge_entropy"] = edges;
+    return json;
+  }
+
+  nlohmann::json run_retraining(const setting& s, const std::string& genotype, std::uint64_t seed) {
+    // The budget with all edges present: any cell of any budget can be cut out of it.
+    const auto method = darts_method("da2s", 8, s.retraining.partial);
+    cn::any_supernet probe(method.configuration.space, method.configuration.ops,
+                           {.channels = 2 * s.retraining.partial, .cells = 3, .classes = 2});
+    const auto cut = cn::cut_of(probe, cn::parse_genotype(genotype));
+    const double accuracy = train_cut(method, cut, s.retraining, s.train, s.held_out, seed,
+                                      rate_falls::each_step, [this] { step(); });
+    return {{"error", 100.0 - accuracy}};
+  }
+
+  ledger& done_;
+  options options_;
+  std::vector<planned_run> jobs_;
+  std::set<std::pair<std::string, std::uint64_t>> planned_;
+  std::mutex guard_;
+  progress* bar_ = nullptr;
+  std::string last_;
+};
+
+}  // namespace support

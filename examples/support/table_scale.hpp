@@ -1,0 +1,173 @@
+// How large are the experiments behind a table? The paper's scale, one that two CPU cores run in an hour, or a file's. All of it is
+// JSON, so that what a name means can be written out, changed and used again; it is printed with every table.
+#pragma once
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "errors.hpp"
+#include "suggest.hpp"
+
+namespace support {
+
+struct table_scale {
+  std::string name = "cpu";
+  std::int64_t images = 10000;   ///< the first so many of the training images, both halves together; 0: all
+  std::int64_t held_out = 3000;  ///< the first so many test images; 0: all
+  int channels = 16;
+  int cells = 3;
+  int partial = 4;
+  int epochs = 4;
+  std::int64_t batch_size = 32;
+  double weight_rate = 0.1;
+  double last_weight_rate = 0.0;
+  double strength = 1.0;
+  double travel =
+      5.85;  ///< how far the steps of a search can move a logit of alpha or beta; the paper's 19,500 steps of 3e-4
+  /// "searched": the cell is trained from scratch in the network that it was searched in; "derived": in the paper's network for
+  /// CIFAR-10 by DARTS's recipe.
+  std::string retrain = "searched";
+  int retrain_epochs = 1;  ///< over all training images
+  std::int64_t retrain_batch_size = 32;
+  int retrain_channels = 36;  ///< of the derived network
+  int retrain_cells = 20;     ///< of the derived network
+  int random_cells = 2;       ///< for each seed and budget
+};
+
+/// What the names mean. The paper's: section 4.1. "tables" changes numbers for single tables: a schedule of tables 2 and 3 needs more
+/// epochs than four to be told from another one, so there the CPU's searches see fewer images more often, in as many steps.
+inline constexpr std::string_view paper_scale_text = R"({
+  "name": "paper", "images": 0, "held_out": 0, "channels": 16, "cells": 8, "K": 4, "epochs": 50, "batch": 64,
+  "weight_rate": 0.025, "last_weight_rate": 0, "strength": 1, "travel": 5.85,
+  "retrain": "derived", "retrain_epochs": 600, "retrain_batch": 96, "retrain_channels": 36, "retrain_cells": 20,
+  "random_cells": 1, "tables": {}
+})";
+inline constexpr std::string_view cpu_scale_text = R"({
+  "name": "cpu", "images": 10000, "held_out": 3000, "channels": 16, "cells": 3, "K": 4, "epochs": 4, "batch": 32,
+  "weight_rate": 0.1, "last_weight_rate": 0, "strength": 1, "travel": 5.85,
+  "retrain": "searched", "retrain_epochs": 1, "retrain_batch": 32, "retrain_channels": 36, "retrain_cells": 20,
+  "random_cells": 2, "tables": {"2": {"images": 4000, "epochs": 10, "retrain_epochs": 3},
+                                "3": {"images": 4000, "epochs": 10, "retrain_epochs": 3}}
+})";
+
+namespace detail {
+
+inline const std::vector<std::string>& scale_keys() {
+  static const std::vector<std::string> keys{
+      "name",    "images",         "held_out",      "channels",         "cells",         "K",
+      "epochs",  "batch",          "weight_rate",   "last_weight_rate", "strength",      "travel",
+      "retrain", "retrain_epochs", "retrain_batch", "retrain_channels", "retrain_cells", "random_cells",
+      "tables"};
+  return keys;
+}
+
+template <class Number>
+void take_number(const nlohmann::json& json, const char* key, Number& into, double low, double high) {
+  if (!json.contains(key)) return;
+  const auto& value = json[key];
+  const bool fits = value.is_number() && value.template get<double>() >= low &&
+                    value.template get<double>() <= high &&
+                    (!std::is_integral_v<Number> || value.is_number_integer());
+  if (!fits) {
+    throw usage_error(fmt::format("scale: \"{}\" is {}; it is to be {} from {:g} to {:g}.", key, value.dump(),
+                                  std::is_integral_v<Number> ? "a whole number" : "a number", low, high));
+  }
+  into = value.template get<Number>();
+}
+
+inline void take_word(const nlohmann::json& json, const char* key, std::string& into,
+                      const std::vector<std::string>& valid = {}) {
+  if (!json.contains(key)) return;
+  if (!json[key].is_string())
+    throw usage_error(fmt::format("scale: \"{}\" is {}; it is to be a text.", key, json[key].dump()));
+  into = json[key].get<std::string>();
+  for (const auto& word : valid) {
+    if (word == into) return;
+  }
+  if (!valid.empty()) {
+    throw usage_error(fmt::format("scale: \"{}\" is \"{}\"; it is to be {}{}", key, into,
+                                  fmt::join(valid, " or "), did_you_mean(into, valid)));
+  }
+}
+
+inline void read_scale(const nlohmann::json& json, table_scale& s) {
+  if (!json.is_object()) throw usage_error("scale: it is to be a JSON object, { \"epochs\": 4, ... }.");
+  for (const auto& [key, value] : json.items()) {
+    const auto& keys = scale_keys();
+    if (std::find(keys.begin(), keys.end(), key) == keys.end())
+      throw usage_error("scale: there is no \"" + key + "\"" + did_you_mean(key, keys));
+  }
+  take_word(json, "name", s.name);
+  take_number(json, "images", s.images, 0, 1e9);
+  take_number(json, "held_out", s.held_out, 0, 1e9);
+  take_number(json, "channels", s.channels, 1, 65536);
+  take_number(json, "cells", s.cells, 1, 1000);
+  take_number(json, "K", s.partial, 1, 4);
+  if (s.partial == 3) throw usage_error("scale: \"K\" is 3; 1, 2 and 4 are compiled in.");
+  take_number(json, "epochs", s.epochs, 1, 100000);
+  take_number(json, "batch", s.batch_size, 2, 65536);
+  take_number(json, "weight_rate", s.weight_rate, 0, 1e6);
+  take_number(json, "last_weight_rate", s.last_weight_rate, 0, 1e6);
+  take_number(json, "strength", s.strength, 0, 1e6);
+  take_number(json, "travel", s.travel, 0, 1e6);
+  take_word(json, "retrain", s.retrain, {"searched", "derived"});
+  take_number(json, "retrain_epochs", s.retrain_epochs, 1, 100000);
+  take_number(json, "retrain_batch", s.retrain_batch_size, 2, 65536);
+  take_number(json, "retrain_channels", s.retrain_channels, 1, 65536);
+  take_number(json, "retrain_cells", s.retrain_cells, 1, 1000);
+  take_number(json, "random_cells", s.random_cells, 0, 1000);
+}
+
+}  // namespace detail
+
+/// `paper`, `cpu`, or a file of the same form; a file says only what differs from `cpu`, whose changes for single tables it does not
+/// take over. Throws usage_error that names the mistake.
+inline nlohmann::json scale_document(const std::string& name_or_file) {
+  if (name_or_file == "paper") return nlohmann::json::parse(paper_scale_text);
+  if (name_or_file == "cpu") return nlohmann::json::parse(cpu_scale_text);
+  std::ifstream file(name_or_file, std::ios::binary);
+  if (!file) {
+    throw usage_error("scale '" + name_or_file +
+                      "' is neither 'paper' nor 'cpu' nor a file that can be read" +
+                      did_you_mean(name_or_file, std::vector<std::string>{"paper", "cpu"}));
+  }
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  nlohmann::json given = nlohmann::json::parse(text, nullptr, false);
+  if (!given.is_object()) throw usage_error("scale '" + name_or_file + "' is no JSON object.");
+  nlohmann::json whole = nlohmann::json::parse(cpu_scale_text);
+  whole["tables"] = nlohmann::json::object();
+  whole["name"] = std::filesystem::path(name_or_file).stem().string();
+  for (const auto& [key, value] : given.items()) whole[key] = value;
+  return whole;
+}
+
+/// The scale of one table ("1" to "5"); figures and curves take that of the table that they belong to.
+inline table_scale scale_of_table(const nlohmann::json& document, int table) {
+  table_scale s;
+  detail::read_scale(document, s);
+  if (!document.contains("tables")) return s;
+  const auto& tables = document["tables"];
+  if (!tables.is_object())
+    throw usage_error("scale: \"tables\" is to be an object, { \"2\": { \"epochs\": 10 } }.");
+  for (const auto& [key, value] : tables.items()) {
+    if (key.size() != 1 || key[0] < '1' || key[0] > '5')
+      throw usage_error("scale: \"tables\" has \"" + key + "\"; there are the tables 1 to 5.");
+    if (value.contains("tables")) throw usage_error("scale: \"tables\" stands inside of \"tables\".");
+  }
+  const auto own = std::to_string(table);
+  if (tables.contains(own)) detail::read_scale(tables[own], s);
+  return s;
+}
+
+}  // namespace support

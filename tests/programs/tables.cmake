@@ -1,0 +1,110 @@
+# cmake -D PROGRAM=<tables> -D SCRATCH=<folder> -P tables.cmake
+# The whole life of a ledger at a tiny scale, on made-up images: every table, figure and curve; going on after the end, after a torn
+# line, with another configuration, with a damaged line, from a report.
+cmake_minimum_required(VERSION 3.25)
+file(REMOVE_RECURSE "${SCRATCH}")
+set(data "${SCRATCH}/cifar-10")
+file(MAKE_DIRECTORY "${data}")
+
+# Records of CIFAR-10's binary version: a label, here from 1 to 9, and 3072 pixels.
+foreach(file IN ITEMS data_batch_1:72 test_batch:27)
+  string(REPLACE ":" ";" file "${file}")
+  list(GET file 0 name)
+  list(GET file 1 records)
+  set(bytes "")
+  foreach(i RANGE 1 ${records})
+    math(EXPR label "${i} % 9 + 1")
+    string(ASCII ${label} label)
+    string(RANDOM LENGTH 3072 ALPHABET "0123456789abcdefghijklmnopqrstuvwxyz" RANDOM_SEED ${i} pixels)
+    string(APPEND bytes "${label}${pixels}")
+  endforeach()
+  file(WRITE "${data}/${name}.bin" "${bytes}")
+endforeach()
+set(sizes "\"images\": 64, \"held_out\": 27, \"channels\": 8, \"cells\": 2, \"batch\": 16, \"retrain_batch\": 16, \"random_cells\": 1")
+file(WRITE "${SCRATCH}/tiny.json" "{${sizes}, \"epochs\": 1, \"retrain_epochs\": 1}")
+file(WRITE "${SCRATCH}/tiny_2.json" "{${sizes}, \"epochs\": 1, \"retrain_epochs\": 2}")
+
+# run(exit_code regex... -- arguments...): checks the exit code and that the output matches every regex; leaves it in `said`.
+function(run code)
+  list(FIND ARGN -- border)
+  list(SUBLIST ARGN 0 ${border} wanted)
+  math(EXPR border "${border} + 1")
+  list(SUBLIST ARGN ${border} -1 arguments)
+  execute_process(COMMAND "${PROGRAM}" ${arguments} --data "${SCRATCH}" --out "${SCRATCH}/out" --quiet --workers 2
+                  RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE errors)
+  message(STATUS "tables ${arguments}\n${output}${errors}")
+  if(NOT result STREQUAL code)
+    message(FATAL_ERROR "The exit code is ${result} instead of ${code}.")
+  endif()
+  foreach(regex IN LISTS wanted)
+    if(NOT "${output}${errors}" MATCHES "${regex}")
+      message(FATAL_ERROR "The output does not match '${regex}'.")
+    endif()
+  endforeach()
+  set(said "${output}" PARENT_SCOPE)
+endfunction()
+function(expect_file name regex)
+  file(READ "${SCRATCH}/out/${name}" text)
+  if(NOT "${text}" MATCHES "${regex}")
+    message(FATAL_ERROR "${name} does not match '${regex}':\n${text}")
+  endif()
+endfunction()
+# Without the lines that say what was run.
+function(results_of text variable)
+  string(REGEX REPLACE "^ledger [^\n]*\n[^\n]*\n" "" text "${text}")
+  set(${variable} "${text}" PARENT_SCOPE)
+endfunction()
+set(tiny --scale "${SCRATCH}/tiny.json")
+
+run(0 "3/14 +. darts +. not run" "3/14, error: da2s not compared .not run." -- --table 4 --report ${tiny})
+run(0 "0 lines; 14 searches to run.*40 cells to train from scratch.*3/14 +. da2s +. [0-9.]+ .- [0-9.]+ .[0-9.]+. +. 3.67.-0.24"
+    "K = 4, 1 epochs of 32 . 32 images .2 bilevel steps of batch 16., 27 held-out images; 2 seeds"
+    "8/14 +. random" "3/14, accuracy before the cut: da2s " -- --table 4 --seeds 2 ${tiny})
+results_of("${said}" first)
+expect_file(table-4.md "\\| 3/14 \\| da2s \\| .*3.67\\+-0.24")
+expect_file(table-4.csv "3/14,darts,.*,87.87->10.03,")
+expect_file(table-4.json "\"interval_95\"")
+expect_file(table-4-statistics.md "ops chosen")
+expect_file(ledger.jsonl "\"K\":4,\"configuration\":{.*\"device\":\".*\"hash\":\"[0-9a-f]+\".*\"libtorch\":\".*\"scale\":\"tiny\".*\"seed\":0.*\"wall_seconds\"")
+
+# What is done is not run again, and reads the same.
+run(0 "54 lines; 0 searches to run.0 cells to train" -- --table 4 --seeds 2 ${tiny})
+results_of("${said}" second)
+if(NOT first STREQUAL second)
+  message(FATAL_ERROR "The second run prints other results.")
+endif()
+
+# A torn last line: told, and done again, with the same result.
+file(READ "${SCRATCH}/out/ledger.jsonl" whole)
+string(LENGTH "${whole}" length)
+math(EXPR cut "${length} - 20")
+string(SUBSTRING "${whole}" 0 ${cut} torn)
+file(WRITE "${SCRATCH}/out/ledger.jsonl" "${torn}")
+run(0 "ledger.jsonl', line 54: torn" "53 lines; 0 searches to run.1 cells to train" -- --table 4 --seeds 2 ${tiny})
+results_of("${said}" second)
+if(NOT first STREQUAL second)
+  message(FATAL_ERROR "What was done again has another result.")
+endif()
+
+# Another configuration of the retraining: searches stay, their cells are trained again; and the old numbers are still there.
+run(0 "54 lines; 0 searches to run.20 cells to train" -- --table 4 --seeds 1 --scale "${SCRATCH}/tiny_2.json")
+run(0 "74 lines; 0 searches to run.0 cells to train" -- --table 4 --seeds 2 ${tiny})
+
+# Everything else; searches are shared.
+run(0 "74 lines; 22 searches" "DA2S . cutout +. 2.42/2.51" "da2s, measured" "darts, 2nd order, measured" "days of "
+    "error, . .paper. +. 2.76..0.09" "lambda_2 step" "lambda_1 log" "ShuffleNet" "da2s, measured +. not run"
+    "factor +. accuracy before" "Figure 1: figure-1.svg" "Figure 3: figure-3-seed-.*1 of 1 seeds" "Figure 5"
+    -- --table 1,2,3,5 --figure 1,3,4,5,6 --curve lambda --seeds 1 ${tiny})
+foreach(name IN ITEMS figure-1.svg figure-3-seed-0.svg figure-4-seed-0.svg figure-5.svg figure-6-seed-0-normal.svg
+                      figure-6-seed-0-reduction.svg curve-lambda.svg)
+  expect_file(${name} "^<svg.*</svg>")
+endforeach()
+expect_file(figure-3-seed-0.csv "1,reduction,4,5,")
+expect_file(curve-lambda.csv "0.03,")
+expect_file(table-5.md "DA2S \\(CIFAR10\\).*24.4")
+
+# A damaged line is an error that names it.
+file(READ "${SCRATCH}/out/ledger.jsonl" whole)
+string(REPLACE "\"K\":4" "\"K\":2" damaged "${whole}")
+file(WRITE "${SCRATCH}/out/ledger.jsonl" "${damaged}")
+run(1 "ledger.jsonl', line 1: it has been changed after it was written. Take the line out" -- --table 4 ${tiny})

@@ -1,0 +1,329 @@
+// What tables are made of, without LibTorch: the ledger and what happens to it, statistics, scales, pages and figures.
+#include <sys/resource.h>
+
+#include <cmath>
+#include <csignal>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "doctest.hpp"
+#include "files.hpp"
+#include "support/figures.hpp"
+#include "support/ledger.hpp"
+#include "support/measured.hpp"
+#include "support/statistics.hpp"
+#include "support/table_pages.hpp"
+#include "support/table_scale.hpp"
+
+using doctest::Approx;
+using support::ledger;
+using support::ledger_mode;
+using tests::message_of;
+using tests::temporary_folder;
+
+namespace {
+
+nlohmann::json line(const std::string& hash, unsigned seed, double value) {
+  return {{"hash", hash}, {"seed", seed}, {"K", 4}, {"result", {{"error", value}}}};
+}
+
+std::string read(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+/// A ledger of two lines; its text.
+std::string two_lines(const std::filesystem::path& path) {
+  ledger done(path, ledger_mode::append);
+  done.append(line("a", 0, 0.1));
+  done.append(line("a", 1, 1.0 / 3));
+  return read(path);
+}
+
+const char* const cell_3 =
+    "Genotype(normal=[0->3 sep_conv_3x3, 1->4 skip_connect, 3->5 skip_connect], normal_concat=[3, 4, 5], "
+    "reduce=[0->2 max_pool_3x3, 1->4 skip_connect, 0->5 skip_connect], reduce_concat=[2, 4, 5])";
+const char* const other_3 =
+    "Genotype(normal=[0->3 sep_conv_3x3, 1->4 sep_conv_3x3, 0->5 skip_connect], normal_concat=[3, 4, 5], "
+    "reduce=[0->2 max_pool_3x3, 1->4 skip_connect, 0->5 skip_connect], reduce_concat=[2, 4, 5])";
+
+support::measured arm(const std::string& name, int kept, std::vector<double> errors, double lost = 0) {
+  support::measured m;
+  m.name = name;
+  m.kept = kept;
+  m.wanted = m.wanted_errors = errors.size();
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    m.seeds.push_back(i);
+    m.before.push_back(80);
+    m.after.push_back(80 - lost - double(i) / 10);
+    m.op_entropy.push_back(0.5);
+    m.seconds.push_back(864);
+    m.devices.emplace_back("a CPU");
+    m.genotypes.emplace_back(i % 2 == 0 ? cell_3 : other_3);
+  }
+  m.error = std::move(errors);
+  return m;
+}
+
+}  // namespace
+
+TEST_CASE("ledger: what is appended is found, by this run and by the next one") {
+  const temporary_folder folder;
+  const auto path = folder.path() / "ledger.jsonl";
+  two_lines(path);
+  ledger done(path, ledger_mode::append);
+  CHECK(done.size() == 2);
+  CHECK(done.torn().empty());
+  REQUIRE(done.find("a", 1) != nullptr);
+  CHECK((*done.find("a", 1))["result"]["error"].get<double>() == 1.0 / 3);  // to the last bit
+  CHECK(done.find("a", 2) == nullptr);
+  CHECK(done.find("b", 1) == nullptr);
+  done.append(line("b", 1, 2));
+  CHECK(done.find("b", 1) != nullptr);
+}
+
+TEST_CASE("ledger: a line cut off anywhere is told, and done again") {
+  const temporary_folder folder;
+  const auto path = folder.path() / "ledger.jsonl";
+  const std::string whole = two_lines(path);
+  const std::size_t second = whole.find('\n') + 1;
+  for (std::size_t end = second + 1; end + 1 < whole.size(); ++end) {
+    folder.write("ledger.jsonl", whole.substr(0, end));
+    {
+      const ledger reader(path, ledger_mode::read);
+      CHECK(reader.size() == 1);
+      CHECK_SAYS(reader.torn(), "line 2: torn");
+    }
+    CHECK(read(path).size() == end);  // reading changes nothing
+    {
+      ledger done(path, ledger_mode::append);
+      CHECK(done.size() == 1);
+      CHECK_SAYS(done.torn(), "line 2: torn");
+      done.append(line("a", 1, 1.0 / 3));
+    }
+    CHECK(read(path) == whole);
+  }
+}
+
+TEST_CASE("ledger: only the line break is missing") {
+  const temporary_folder folder;
+  const auto path = folder.path() / "ledger.jsonl";
+  const std::string whole = two_lines(path);
+  folder.write("ledger.jsonl", whole.substr(0, whole.size() - 1));
+  const ledger done(path, ledger_mode::append);
+  CHECK(done.size() == 2);
+  CHECK(done.torn().empty());
+  CHECK(read(path) == whole);
+}
+
+TEST_CASE("ledger: any other damage is an error that names file and line") {
+  const temporary_folder folder;
+  const auto path = folder.path() / "ledger.jsonl";
+  const std::string whole = two_lines(path);
+  const auto opened = [&](const std::string& text, ledger_mode mode) {
+    folder.write("ledger.jsonl", text);
+    return message_of([&] { const ledger done(path, mode); });
+  };
+  for (const auto mode : {ledger_mode::append, ledger_mode::read}) {
+    CHECK_SAYS(opened("{\"a\":\n" + whole, mode), "ledger.jsonl', line 1: this is no JSON");
+    CHECK_SAYS(opened(whole + "\n", mode), "line 3: this is no JSON");
+    CHECK_SAYS(opened(whole + "{}\n", mode), "line 3: hash, seed, result or sum is missing");
+    CHECK_SAYS(opened(whole + "[1]\n", mode), "line 3: hash");
+    std::string changed = whole;
+    changed.replace(changed.find("0.1"), 3, "0.2");
+    CHECK_SAYS(opened(changed, mode), "line 1: it has been changed");
+    CHECK(read(path) == changed);
+  }
+}
+
+TEST_CASE("ledger: one run at a time, readers beside it") {
+  const temporary_folder folder;
+  const auto path = folder.path() / "ledger.jsonl";
+  two_lines(path);
+  const ledger first(path, ledger_mode::append);
+  CHECK_SAYS(message_of([&] { const ledger second(path, ledger_mode::append); }), "is in use by another run");
+  CHECK(ledger(path, ledger_mode::read).size() == 2);
+}
+
+TEST_CASE("ledger: to read where there is none, and where none can be") {
+  const temporary_folder folder;
+  CHECK(ledger(folder.path() / "none.jsonl", ledger_mode::read).size() == 0);
+  CHECK_FALSE(std::filesystem::exists(folder.path() / "none.jsonl"));
+  CHECK_SAYS(message_of([&] { const ledger l(folder.path() / "no" / "l.jsonl", ledger_mode::append); }),
+             "cannot be opened");
+  ledger reader(folder.path() / "none.jsonl", ledger_mode::read);
+  CHECK_SAYS(message_of([&] { reader.append(line("a", 0, 0)); }), "for reading only");
+}
+
+TEST_CASE("ledger: where there is no room, no half line is left") {
+  const temporary_folder folder;
+  const auto path = folder.path() / "ledger.jsonl";
+  const std::string whole = two_lines(path);
+  ledger done(path, ledger_mode::append);
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit little{whole.size() + 10, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &little) == 0);
+  const auto said = message_of([&] { done.append(line("b", 0, 1)); });
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  CHECK_SAYS(said, "cannot be written: File too large");
+  CHECK(read(path) == whole);
+  CHECK(done.find("b", 0) == nullptr);
+  done.append(line("b", 0, 1));
+  CHECK(done.find("b", 0) != nullptr);
+}
+
+TEST_CASE("statistics: standard error, interval, t") {
+  const std::vector<double> values{1, 2, 3, 4};
+  CHECK(support::mean_of(values) == 2.5);
+  CHECK(support::deviation_of(values) == Approx(std::sqrt(5.0 / 3)));
+  CHECK(support::standard_error_of(values) == Approx(std::sqrt(5.0 / 12)));
+  CHECK(support::interval_of(values) == Approx(3.1824 * std::sqrt(5.0 / 12)));
+  CHECK(std::isinf(support::interval_of({1})));
+  CHECK(support::standard_error_of({1}) == 0);
+  CHECK(std::isinf(support::t_quantile(0)));
+  CHECK(support::t_quantile(2) == Approx(4.3027));
+  CHECK(support::t_quantile(30) == Approx(2.0423));
+  CHECK(support::t_quantile(31) == Approx(2.0395).epsilon(1e-4));  // of a table of the distribution
+  CHECK(support::t_quantile(120) == Approx(1.9799).epsilon(1e-4));
+  CHECK(support::mean_text_with_error(values) == "2.50 +- 1.29 (0.65)");
+  CHECK(support::mean_text_with_error({}) == "not run");
+  CHECK(support::mean_text_with_error({1.234}, 1) == "1.2");
+}
+
+TEST_CASE("statistics: an order only beyond two standard errors") {
+  using support::order_claim;
+  // Standard error of each mean 1, of the difference sqrt 2.
+  const auto around = [](double m) { return std::vector<double>{m - std::sqrt(3.0), m, m + std::sqrt(3.0)}; };
+  REQUIRE(support::standard_error_of(around(0)) == Approx(1));
+  CHECK(support::compare(around(0), around(2.82)) == order_claim::none);
+  CHECK(support::compare(around(0), around(2.84)) == order_claim::lower);
+  CHECK(support::compare(around(2.84), around(0)) == order_claim::higher);
+  CHECK(support::compare({0}, {100, 101}) == order_claim::none);  // one value has no error to go by
+  CHECK(support::claim_text("error", {"a", around(0)}, {{"b", around(9)}, {"c", around(1)}, {"d", {}}}) ==
+        "error: a lower than b; no order with c");
+  CHECK(support::claim_text("error", {"a", {}}, {{"b", around(9)}}) == "error: a not compared (not run)");
+}
+
+TEST_CASE("statistics: what seeds agree on, what they chose") {
+  CHECK(std::isnan(support::agreement_of({{"a"}})));
+  CHECK(support::agreement_of({{"a", "b"}, {"b", "a"}}) == 1);
+  CHECK(support::agreement_of({{"a", "b"}, {"b", "c"}, {"a", "b"}}) == Approx((1.0 / 3 + 1 + 1.0 / 3) / 3));
+  CHECK(support::agreement_of({{}, {}}) == 1);
+  const auto agreement = support::agreement_of_cells({cell_3, other_3});
+  CHECK(agreement.edges == Approx(5.0 / 7));
+  CHECK(agreement.edges_and_ops == Approx(4.0 / 8));
+  const auto counts = support::op_counts({cell_3, other_3});
+  CHECK(counts.at("skip_connect") == 7);
+  CHECK(counts.at("sep_conv_3x3") == 3);
+  CHECK(counts.at("max_pool_3x3") == 2);
+}
+
+TEST_CASE("scales: the names, a file, changes for single tables") {
+  const temporary_folder folder;
+  const auto paper = support::scale_of_table(support::scale_document("paper"), 4);
+  CHECK(paper.epochs == 50);
+  CHECK(paper.cells == 8);
+  CHECK(paper.retrain_epochs == 600);
+  CHECK(paper.retrain == "derived");
+  const auto cpu = support::scale_document("cpu");
+  CHECK(support::scale_of_table(cpu, 4).images == 10000);
+  CHECK(support::scale_of_table(cpu, 2).epochs == 10);
+  const auto file = folder.write("mine.json", R"({"epochs": 7, "tables": {"3": {"epochs": 9}}})").string();
+  const auto mine = support::scale_document(file);
+  CHECK(support::scale_of_table(mine, 2).epochs == 7);
+  CHECK(support::scale_of_table(mine, 3).epochs == 9);
+  CHECK(support::scale_of_table(mine, 3).name == "mine");
+  CHECK(support::scale_of_table(mine, 3).channels == 16);
+  const auto wrong = [&](const std::string& text) {
+    const auto path = folder.write("wrong.json", text).string();
+    return message_of([&] { support::scale_of_table(support::scale_document(path), 4); });
+  };
+  CHECK_SAYS(wrong("{"), "is no JSON object");
+  CHECK_SAYS(wrong(R"({"epoch": 3})"), "no \"epoch\"; did you mean 'epochs'?");
+  CHECK_SAYS(wrong(R"({"epochs": 0})"), "\"epochs\" is 0; it is to be a whole number from 1");
+  CHECK_SAYS(wrong(R"({"epochs": 1.5})"), "\"epochs\" is 1.5");
+  CHECK_SAYS(wrong(R"({"epochs": "4"})"), "\"epochs\" is \"4\"");
+  CHECK_SAYS(wrong(R"({"K": 3})"), "1, 2 and 4 are compiled in");
+  CHECK_SAYS(wrong(R"({"retrain": "search"})"), "searched or derived; did you mean 'searched'?");
+  CHECK_SAYS(wrong(R"({"tables": {"6": {}}})"), "there are the tables 1 to 5");
+  CHECK_SAYS(wrong(R"({"tables": {"4": {"epochs": 0}}})"), "\"epochs\" is 0");
+  CHECK_SAYS(message_of([] { support::scale_document("papr"); }), "did you mean 'paper'?");
+}
+
+TEST_CASE("pages: the paper's numbers stand beside, what is missing is said") {
+  std::vector<support::measured> all{arm("da2s", 3, {20, 20.1, 20.2}, 1),
+                                     arm("control", 3, {30, 30.1, 30.2}, 60),
+                                     arm("random", 3, {20.1, 20.2, 20.15})};
+  const auto page = support::table_4_page(all);
+  const auto text = support::to_plain(page);
+  CHECK_SAYS(text, "3/14   | da2s    | 20.10 +- 0.10 (0.06) | 3.67+-0.24");
+  CHECK_SAYS(text, "80.0 +- 0.0 -> 78.9 +- 0.1");
+  CHECK_SAYS(text, "85.52->64.23");
+  CHECK_SAYS(text, "3/14   | darts   | not run");
+  CHECK_SAYS(text, "3/14, error: da2s lower than control; no order with random");
+  CHECK_SAYS(text, "3/14, accuracy lost: da2s lower than control");
+  CHECK_SAYS(text, "4/14, error: da2s not compared (not run)");
+  CHECK_SAYS(support::to_markdown(page), "| 3/14 | da2s | 20.10 +- 0.10 (0.06) | 3.67+-0.24 |");
+  CHECK_SAYS(support::to_csv(page), "3/14,da2s,20.10 +- 0.10 (0.06),3.67+-0.24");
+  all[0].error.pop_back();
+  CHECK_SAYS(support::to_plain(support::table_4_page(all)), "20.05 +- 0.07 (0.05) [2 of 3]");
+  const auto statistics = support::statistics_table("s", all);
+  CHECK(statistics.data["arms"].size() == 3);
+  CHECK(statistics.data["arms"][1]["error"]["interval_95"][0].get<double>() ==
+        Approx(30.1 - 4.3027 * 0.1 / std::sqrt(3.0)));
+  CHECK_SAYS(support::to_plain(support::table_1_page({arm("da2s", 8, {20, 21})})), "0.01 days of a CPU");
+  CHECK_SAYS(support::to_plain(support::table_2_page({arm("log", 8, {20, 21})})), "2.56+-0.06");
+  CHECK_SAYS(support::to_plain(support::table_3_page({arm("lambda_1 log", 8, {20, 21})})),
+             "lambda_1 log      | lambda_2 = 1 | 2.51+-0.09                | 20.50 +- 0.71 (0.50)");
+  CHECK_SAYS(support::to_plain(support::table_5_page({arm("da2s", 8, {})})), "da2s, measured");
+}
+
+TEST_CASE("tables: bars, commas and characters of several bytes keep their columns") {
+  const support::text_table table{"t", {}, {"a", "b"}, {{"\xc2\xb1 1", "x|y"}, {"abc", "1,2"}}, {}, {}};
+  CHECK_SAYS(support::to_plain(table), "\xc2\xb1 1 | x|y\nabc | 1,2\n");
+  CHECK_SAYS(support::to_markdown(table), "| x\\|y |");
+  CHECK_SAYS(support::to_csv(table), "abc,\"1,2\"");
+}
+
+TEST_CASE("figures: every line is drawn, for one epoch as well") {
+  nlohmann::json search;
+  for (int epoch = 1; epoch <= 2; ++epoch) {
+    nlohmann::json one{{"epoch", epoch}};
+    for (int type = 0; type < 2; ++type) {
+      one["ops"].push_back(std::vector<double>(14 * 7, 1.0 / 7));
+      one["edges"].push_back(std::vector<double>(14, 0.25 * epoch));
+    }
+    search["epochs"].push_back(one);
+  }
+  const auto count = [](const std::string& text, const std::string& part) {
+    int n = 0;
+    for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; ++at) ++n;
+    return n;
+  };
+  CHECK(count(support::figure_3(search, "test"), "<polyline") == 14 * 7);
+  CHECK(count(support::figure_4(search, "test"), "<polyline") == 3 + 4 + 5);
+  CHECK(count(support::weights_csv(search), "\r\n") == 1 + 2 * 2 * 14);
+  CHECK_SAYS(support::weights_csv(search), "\r\n2,reduction,4,5,0.50000,0.14286,");
+  CHECK(count(support::figure_5(50), "<polyline") == 5);
+  CHECK_SAYS(support::figure_5_csv(50), "\r\n50,1.000000,1.000000,1.000000,1.000000,1.000000\r\n");
+  const nlohmann::json cut{{"genotype", cell_3}};
+  const auto m = arm("da2s", 3, {20, 21});
+  const auto drawn = support::figure_1({{"a", &search, &cut, &m}, {"b", nullptr, nullptr, nullptr}}, "test");
+  CHECK(count(drawn, ", kept<") == 1);  // 0 -> 3
+  CHECK(count(drawn, ", cut<") == 2);
+  CHECK_SAYS(drawn, "not run");
+  CHECK(count(support::lambda_chart({0, 1}, {m, m}, "test"), "<circle") == 6);
+  search["epochs"].erase(1);
+  CHECK(count(support::figure_3(search, "test"), "<circle") == 14 * 7);
+  for (auto& edges : search["epochs"][0]["edges"]) edges = nullptr;  // DARTS has none
+  CHECK_SAYS(support::weights_csv(search), "1,normal,0,2,,0.14286");
+}
