@@ -155,8 +155,8 @@ class ledger {
       if (written < 0 && errno == EINTR) continue;
       if (written <= 0) {
         const int reason = errno;
-        // Half a line is worse than none; if this fails as well, the next run finds it torn.
-        if (before >= 0 && ::ftruncate(file_, before) != 0) torn_.clear();
+        // Half a line is worse than none; where it cannot be taken back, the next run finds it torn.
+        [[maybe_unused]] const int ignored = before < 0 ? -1 : ::ftruncate(file_, before);
         fail("cannot be written", reason);
       }
       done += static_cast<std::size_t>(written);
