@@ -21,10 +21,13 @@ inline const measured* arm_of(const std::vector<measured>& all, const std::strin
 }
 
 namespace detail {
-inline const measured& arm_or_empty(const std::vector<measured>& all, const std::string& name, int kept) {
-  static const measured empty{};
-  const auto* found = arm_of(all, name, kept);
-  return found == nullptr ? empty : *found;
+/// An arm that is not among them is one that nothing is known of.
+inline measured arm_or_empty(const std::vector<measured>& all, const std::string& name, int kept) {
+  if (const auto* found = arm_of(all, name, kept)) return *found;
+  measured empty;
+  empty.name = name;
+  empty.kept = kept;
+  return empty;
 }
 inline std::string cost_text(const measured& m) {
   if (m.seconds.empty()) return "not run";
@@ -88,7 +91,7 @@ inline text_table table_2_page(const std::vector<measured>& all) {
       "accuracy lost by the cut", "op entropy at the end", "edge entropy at the end"};
   for (const auto& line : lines) table.rows.push_back({line});
   for (const auto& [function, error] : paper::table_2) {
-    const auto& m = detail::arm_or_empty(all, std::string(function), 8);
+    const auto m = detail::arm_or_empty(all, std::string(function), 8);
     table.columns.emplace_back(function);
     const std::vector<std::string> cells{std::string(error),
                                          error_text(m),
@@ -103,7 +106,7 @@ inline text_table table_2_page(const std::vector<measured>& all) {
   table.above.push_back(
       "baseline: DARTS (the paper's with all channels and second order, the measured one with K as the "
       "others)");
-  const auto& linear = detail::arm_or_empty(all, "linear", 8);
+  const auto linear = detail::arm_or_empty(all, "linear", 8);
   table.below.push_back(detail::claim_of_errors("error", linear, all));
   table.below.push_back(detail::claim_of_losses("accuracy lost", linear, all));
   return table;
@@ -125,7 +128,7 @@ inline text_table table_3_page(const std::vector<measured>& all) {
                    "edge entropy"};
   for (const std::string half : {"lambda_2", "lambda_1"}) {
     for (const auto& row : paper::table_3) {
-      const auto& m = detail::arm_or_empty(all, half + " " + std::string(row.function), 8);
+      const auto m = detail::arm_or_empty(all, half + " " + std::string(row.function), 8);
       table.rows.push_back(
           {fmt::format("{} {}", half, row.function), half == "lambda_2" ? "lambda_1 = 1" : "lambda_2 = 1",
            std::string(half == "lambda_2" ? row.edges_delayed : row.ops_delayed), error_text(m), gap_text(m),
@@ -159,7 +162,7 @@ inline text_table table_4_page(const std::vector<measured>& all) {
     const auto row = std::find_if(paper::table_4.begin(), paper::table_4.end(),
                                   [&](const auto& r) { return r.kept == kept; });
     for (const std::string name : {"darts", "control", "da2s", "random"}) {
-      const auto& m = detail::arm_or_empty(all, name, kept);
+      const auto m = detail::arm_or_empty(all, name, kept);
       paper::imbalanced_half quoted{"-", "-", "-"};
       if (row != paper::table_4.end() && name == "darts") quoted = row->darts;
       if (row != paper::table_4.end() && name == "da2s") quoted = row->da2s;
@@ -173,7 +176,7 @@ inline text_table table_4_page(const std::vector<measured>& all) {
     }
   }
   for (int kept : {3, 4, 5, 6, 8}) {
-    const auto& own = detail::arm_or_empty(all, "da2s", kept);
+    const auto own = detail::arm_or_empty(all, "da2s", kept);
     const auto budget = fmt::format("{}/14, ", kept);
     std::vector<measured> others;
     for (const std::string name : {"darts", "control", "random"})
