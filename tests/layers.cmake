@@ -76,7 +76,7 @@ foreach(header IN LISTS headers)
       endif()
     elseif(included STREQUAL "sys/mman.h" AND header STREQUAL "crispnas/kernels/workspace.hpp")
       # Linux alone: huge pages for the large intermediate tensors.
-    elseif(included MATCHES "^(fcntl|unistd)\\.h$" AND header STREQUAL "crispnas/io/atomic_file.hpp")
+    elseif(included MATCHES "^(fcntl|unistd|sys/(file|stat|statvfs))\\.h$" AND header STREQUAL "crispnas/io/file_calls.hpp")
       # POSIX; the standard library cannot tell whether a file has reached the disk
     elseif(included STREQUAL "dlfcn.h" AND from STREQUAL "kernels")
       # POSIX; the kernels look up the threads of LibTorch's OpenMP with it

@@ -2,141 +2,138 @@
 // temporary in the same folder, every write checked, to the disk, read back, renamed, the folder to the disk.
 #pragma once
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <crispnas/error.hpp>
+#include <crispnas/io/checked_file.hpp>
+#include <crispnas/io/file_calls.hpp>
+#include <crispnas/io/sha256.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <vector>
 
 namespace crispnas {
 
-/// A file that exists only after commit(); it takes the permissions of the one that it replaces, and the place of the one that a
-/// link names. Throws crispnas::error that names the file and the reason. POSIX.
+/// A file that exists only after commit(). Throws crispnas::error that names the file and the reason; until
+/// then what was there is untouched. Where a file is replaced, the new one keeps its permissions (not its owner,
+/// nor hard links: those go on showing the old bytes); where `target` is a symbolic link, the file that it leads
+/// to is replaced, and the link stays.
 class atomic_file {
  public:
   /// `bytes`: how many will be written, so that a full disk is told before.
-  atomic_file(std::filesystem::path target, std::uint64_t bytes) : target_(std::move(target)) {
+  atomic_file(const std::filesystem::path& target, std::uint64_t bytes, file_calls& calls = system_files())
+      : calls_(calls), target_(target), planned_(bytes) {
     std::error_code code;
-    // A link stays one: the file that it names is replaced.
     if (std::filesystem::is_symlink(std::filesystem::symlink_status(target_, code))) {
-      const auto named = std::filesystem::weakly_canonical(target_, code);
-      if (!code) target_ = named;
+      const auto linked = std::filesystem::canonical(target_, code);
+      if (code) fail("it is a symbolic link that leads nowhere", 0);
+      target_ = linked;
     }
     folder_ = target_.parent_path().empty() ? std::filesystem::path(".") : target_.parent_path();
     const auto status = std::filesystem::status(target_, code);
     if (std::filesystem::is_directory(status)) fail("it is a folder. Name a file", 0);
     // Renaming would put a file in the place of a device.
-    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-      fail("it is a device or a pipe", 0);
-    const auto room = std::filesystem::space(folder_, code);
-    if (!code && room.available < bytes) {
-      throw error("file '" + target_.string() + "' cannot be written: it needs " + std::to_string(bytes) +
-                  " bytes, but " + std::to_string(room.available) + " are free there.");
+    const bool replaces = std::filesystem::exists(status);
+    if (replaces && !std::filesystem::is_regular_file(status)) fail("it is a device or a pipe", 0);
+    std::uint64_t room = 0;
+    if (calls_.free_bytes(folder_.c_str(), room) == 0 && room < bytes) {
+      throw error("file '" + target_.string() + "' cannot be written: it needs " + bytes_text(bytes) +
+                  ", but " + bytes_text(room) + " are free there.");
     }
-    const std::string stem = ".tmp-" + std::to_string(::getpid()) + "-";
-    constexpr int tries = 1000;
-    for (int i = 0; i < tries && file_ < 0; ++i) {
-      temporary_ = folder_ / (stem + std::to_string(i));
-      file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-      if (file_ < 0 && errno != EEXIST && errno != EINTR) break;
-    }
-    if (file_ < 0) {
+    make_temporary();
+    if (!replaces) return;
+    const auto mode = static_cast<unsigned>(status.permissions() & std::filesystem::perms::mask);
+    if (calls_.fchmod(file_->get(), mode) != 0) {
       const int reason = errno;
-      temporary_.clear();
-      fail("a temporary file in its folder cannot be made", reason);
-    }
-    if (std::filesystem::exists(status)) {  // who may read it stays as it was
-      std::filesystem::permissions(temporary_, status.permissions(), code);
-      if (code) {
-        ::close(file_);
-        ::unlink(temporary_.c_str());
-        fail("its permissions cannot be kept", code.value());
-      }
+      discard();
+      fail("its permissions cannot be given to a new file", reason);
     }
   }
   atomic_file(const atomic_file&) = delete;
   atomic_file& operator=(const atomic_file&) = delete;
-  ~atomic_file() {
-    if (file_ >= 0) ::close(file_);
-    if (!temporary_.empty()) ::unlink(temporary_.c_str());
-  }
+  ~atomic_file() { discard(); }
 
   void write(const void* data, std::size_t bytes) {
-    const auto* from = static_cast<const char*>(data);
-    checksum_ = mixed(checksum_, {from, bytes});
-    while (bytes > 0) {
-      const auto written = ::write(file_, from, bytes);
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) fail("writing failed", errno);
-      from += written;
-      bytes -= static_cast<std::size_t>(written);
-    }
+    const std::string_view part(static_cast<const char*>(data), bytes);
+    digest_.add(part);
+    written_ += bytes;
+    if (!detail::write_all(calls_, file_->get(), part)) fail("writing failed", errno);
   }
 
-  /// Makes the file appear under its name, in place of what was there.
-  void commit() {
-    if (::fsync(file_) != 0)
+  /// Makes the file appear under its name, in place of what was there. An error that comes after this has
+  /// happened says so.
+  file_facts commit() {
+    if (!file_->sync())
       fail("it did not reach the disk", errno);  // no second try: the kernel forgets the lost pages
-    const int closed = ::close(file_);
-    file_ = -1;
-    if (closed != 0) fail("closing failed", errno);
-    if (checksum_on_disk() != checksum_) fail("what was read back is not what was written", 0);
-    if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail("renaming failed", errno);
+    if (!file_->close()) fail("closing failed", errno);
+    const file_facts facts{written_, digest_.hex()};
+    check_what_is_there(facts);
+    if (calls_.rename(temporary_.c_str(), target_.c_str()) != 0) fail("renaming failed", errno);
     temporary_.clear();
-    // The new file stands there now, so nothing that comes may say that it does not: a folder that cannot be read, or that its file
-    // system does not sync, leaves only the moment open at which the name reaches the disk.
-    const int folder = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) return;
-    (void)::fsync(folder);
-    ::close(folder);
+    if (!detail::sync_folder(calls_, folder_)) {
+      throw error("file '" + target_.string() + "' was written, but its folder did not reach the disk" +
+                  detail::because(errno) + ": after a loss of power what was there before may be back.");
+    }
+    return facts;
   }
 
  private:
-  [[noreturn]] void fail(const std::string& what, int reason) const {
-    throw error("file '" + target_.string() + "' cannot be written: " + what +
-                (reason == 0 ? "." : std::string(" (") + std::strerror(reason) + ")."));
-  }
-
-  /// FNV-1a, 64 bits.
-  static std::uint64_t mixed(std::uint64_t sum, std::string_view bytes) {
-    for (const char c : bytes) sum = (sum ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-    return sum;
-  }
-
-  std::uint64_t checksum_on_disk() const {
-    const int file = ::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) fail("it cannot be read back", errno);
-    std::vector<char> buffer(std::size_t{1} << 16);
-    std::uint64_t sum = first_checksum;
-    while (true) {
-      const auto got = ::read(file, buffer.data(), buffer.size());
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) {
-        const int reason = errno;
-        ::close(file);
-        fail("it cannot be read back", reason);
-      }
-      if (got == 0) break;
-      sum = mixed(sum, {buffer.data(), static_cast<std::size_t>(got)});
+  void make_temporary() {
+    const std::string stem = ".tmp-" + std::to_string(::getpid()) + "-";
+    constexpr int tries = 1000;
+    for (int i = 0; i < tries; ++i) {
+      temporary_ = folder_ / (stem + std::to_string(i));
+      file_.emplace(calls_, temporary_, O_WRONLY | O_CREAT | O_EXCL);
+      if (*file_) return;
+      if (errno != EEXIST) break;
     }
-    ::close(file);
-    return sum;
+    const int reason = errno;
+    temporary_.clear();
+    fail("a temporary file in its folder cannot be made", reason);
   }
 
-  static constexpr std::uint64_t first_checksum = 14695981039346656037ULL;
+  void check_what_is_there(const file_facts& facts) const {
+    const detail::descriptor file(calls_, temporary_, O_RDONLY);
+    if (!file) fail("it cannot be read back", errno);
+    const auto found = detail::read_all(calls_, file.get(), [](std::string_view) { return true; });
+    if (!found) fail("it cannot be read back", errno);
+    if (*found != facts) fail("what was read back is not what was written", 0);
+  }
+
+  void discard() {
+    file_.reset();
+    if (!temporary_.empty()) calls_.unlink(temporary_.c_str());
+    temporary_.clear();
+  }
+
+  [[noreturn]] void fail(const std::string& what, int reason) const {
+    std::string text = "file '" + target_.string() + "' cannot be written: " + what + detail::because(reason);
+    std::uint64_t room = 0;
+    if (reason == ENOSPC || reason == EDQUOT || reason == EFBIG) {
+      text += ". It needs " + bytes_text(planned_);
+      if (calls_.free_bytes(folder_.c_str(), room) == 0) text += "; free there: " + bytes_text(room);
+    }
+    throw error(text + ".");
+  }
+
+  file_calls& calls_;
   std::filesystem::path target_;
   std::filesystem::path folder_;
   std::filesystem::path temporary_;
-  int file_ = -1;
-  std::uint64_t checksum_ = first_checksum;
+  std::optional<detail::descriptor> file_;
+  std::uint64_t planned_ = 0;
+  std::uint64_t written_ = 0;
+  sha256 digest_;
 };
+
+/// Writes a whole text; see atomic_file.
+inline file_facts write_text(const std::filesystem::path& path, std::string_view text,
+                             file_calls& calls = system_files()) {
+  atomic_file file(path, text.size(), calls);
+  file.write(text.data(), text.size());
+  return file.commit();
+}
 
 }  // namespace crispnas

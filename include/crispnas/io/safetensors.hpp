@@ -145,9 +145,10 @@ inline named_tensors read_safetensors(const std::filesystem::path& path) {
 
 /// Writes tensors of any device (not meta) and layout; the largest element types come first, so that all
 /// values are aligned. Throws crispnas::error for a type that cannot be stored, a name that is there twice or
-/// not UTF-8, and when the file cannot be written; an older file of that name is then untouched.
-inline void write_safetensors(const std::filesystem::path& path, const named_tensors& tensors,
-                              const text_pairs& metadata = {}) {
+/// not UTF-8, and when the file cannot be written; an older file of that name is then untouched. Returns length and
+/// SHA-256 of the file.
+inline file_facts write_safetensors(const std::filesystem::path& path, const named_tensors& tensors,
+                                    const text_pairs& metadata = {}, file_calls& calls = system_files()) {
   std::vector<std::pair<stored_tensor, at::Tensor>> all;
   for (const auto& [name, values] : tensors) {
     const auto fail = [&, n = &name](const std::string& what) {
@@ -177,13 +178,13 @@ inline void write_safetensors(const std::filesystem::path& path, const named_ten
     header.push_back(stored);
   }
   const std::string beginning = safetensors_beginning(header, metadata);
-  atomic_file file(path, beginning.size() + at);
+  atomic_file file(path, beginning.size() + at, calls);
   file.write(beginning.data(), beginning.size());
   for (const auto& [stored, values] : all) {
     const at::Tensor dense = values.detach().to(at::kCPU).contiguous();
     file.write(dense.data_ptr(), static_cast<std::size_t>(stored.end - stored.begin));
   }
-  file.commit();
+  return file.commit();
 }
 
 }  // namespace crispnas

@@ -5,7 +5,11 @@
 #include <torch/types.h>
 
 #include <cmath>
+#include <crispnas/io/named_state.hpp>
+#include <cstddef>
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace crispnas {
@@ -45,6 +49,12 @@ class sgd {
   const sgd_options& options() const { return options_; }
   const std::vector<at::Tensor>& parameters() const { return parameters_; }
   std::vector<at::Tensor>& velocity() { return velocity_; }
+  /// What it remembers, under the names of its parameters.
+  named_state state(const std::vector<std::string>& names) {
+    named_state all;
+    for (std::size_t i = 0; i < velocity_.size(); ++i) all.add("velocity." + names.at(i), velocity_[i]);
+    return all;
+  }
 
  private:
   std::vector<at::Tensor> parameters_;
@@ -89,6 +99,16 @@ class adam {
   std::vector<at::Tensor>& mean() { return mean_; }
   std::vector<at::Tensor>& square() { return square_; }
   std::int64_t steps() const { return steps_; }
+  /// What it remembers, under the names of its parameters.
+  named_state state(const std::vector<std::string>& names) {
+    named_state all;
+    for (std::size_t i = 0; i < mean_.size(); ++i) {
+      all.add("mean." + names.at(i), mean_[i]);
+      all.add("square." + names.at(i), square_[i]);
+    }
+    all.add("steps", steps_);
+    return all;
+  }
 
  private:
   std::vector<at::Tensor> parameters_;

@@ -10,6 +10,14 @@ namespace crispnas {
 
 struct step_progress;
 
+/// What a search does about a step in which a number was lost: NaN or infinity in a loss, in the gradient, in alpha,
+/// beta or the variances of batch norm.
+enum class lost_numbers : std::uint8_t {
+  abort,      ///< throws crispnas::error, at most one step later
+  skip,       ///< the step changes nothing (but Adam counts it); costs a copy of the network a step
+  roll_back,  ///< back to where the epoch began, or was gone on from, and through it again without that step
+};
+
 struct search_options {
   int epochs = 50;
   std::int64_t batch_size = 64;
@@ -34,6 +42,10 @@ struct search_options {
 
   augmentation augment{};                               ///< crop with padding 4, flip, no cutout
   std::function<void(const step_progress&)> on_step{};  ///< called after every step
+  std::function<bool()> stop{};                         ///< asked before every step: true ends the run there
+
+  lost_numbers when_lost = lost_numbers::abort;  ///< a NaN or infinity
+  int lost_limit = 3;  ///< steps of a search that may be skipped or rolled back over
 };
 
 namespace presets {

@@ -1,43 +1,39 @@
 // A search: epochs of bilevel steps, with rates, warm-ups and schedules. A loop around bilevel_step that you can write otherwise.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <crispnas/data/prefetch.hpp>
+#include <crispnas/data/loader.hpp>
 #include <crispnas/error.hpp>
+#include <crispnas/io/named_state.hpp>
+#include <crispnas/io/random_state.hpp>
+#include <crispnas/search/check_options.hpp>
+#include <crispnas/search/epoch_report.hpp>
+#include <crispnas/search/lost_numbers.hpp>
+#include <crispnas/search/out_of_memory.hpp>
 #include <crispnas/search/search_options.hpp>
 #include <crispnas/search/search_step.hpp>
+#include <crispnas/search/step_guard.hpp>
 #include <crispnas/search/step_progress.hpp>
 #include <cstdint>
-#include <cstdio>
-#include <functional>
 #include <iterator>
-#include <limits>
-#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace crispnas {
 
-/// What an epoch reports: means over its steps, and the regularizer as the last step saw it.
-struct epoch_report {
-  int epoch = 0;  ///< from 1
-  int epochs = 0;
-  double weight_rate = 0.0;
-  double train_loss = 0.0;      ///< classification loss of the half that trains the weights
-  double train_accuracy = 0.0;  ///< percent, of the same half, while training
-  double arch_loss = 0.0;  ///< classification loss of the other half (NaN while alpha and beta both wait)
-  struct term {
-    std::string name;
-    double value = 0.0;  ///< unweighted, at the last step
-    double factor = 0.0;
-  };
-  std::vector<term> terms;  ///< the regularizer's
-  double seconds = 0.0;
+/// Where a search stands.
+struct search_position {
+  std::int64_t epoch = 1;  ///< in progress, from 1; one more than there are when the search has ended
+  std::int64_t step = 0;   ///< of it that are done
 };
 
-/// Searches alpha and beta of one super-network. Throws crispnas::error for options that cannot work, and when numbers are lost.
+/// Searches alpha and beta of one super-network. Throws crispnas::error for options that cannot work, when numbers are lost
+/// (see search_options::when_lost), and out_of_memory. A search goes on from where it stands: after a run that was stopped, after an
+/// error, after the state of another process was put back.
 class searcher {
  public:
   template <search_spec Spec>
@@ -53,22 +49,30 @@ class searcher {
                {options.alpha_rate, options.adam_beta1, options.adam_beta2, options.arch_decay}),
         beta_(net.arch().betas(),
               {options.beta_rate, options.adam_beta1, options.adam_beta2, options.arch_decay}) {
-    check(options);
+    check_search_options(options);
+    for (const auto& p : net.named_parameters()) weight_names_.push_back(p.key());
+    watched_ = watched_tensors(net);
+    if (options.when_lost == lost_numbers::skip) guard_.emplace(tensors_of_a_step());
   }
+  searcher(const searcher&) = delete;  // its state refers to it
+  searcher& operator=(const searcher&) = delete;
 
   class epochs_to_run;
 
-  /// Runs epoch after epoch as the result is iterated: `for (const auto& epoch : search.run(data))`. The first half of `data`
-  /// trains the weights, the second one alpha and beta.
+  /// Runs epoch after epoch, from where the search stands, as the result is iterated: `for (const auto& epoch :
+  /// search.run(data))`. The first half of `data` trains the weights, the second one alpha and beta.
   template <dataset D>
   epochs_to_run run(const D& data);
 
   /// The same with the two halves given.
   epochs_to_run run(const dataset_halves& halves);
 
-  /// Runs epoch `epoch` (from 1).
+  /// Runs epoch `epoch` (from 1), or the rest of it if the search stands in it. A report of an epoch that was stopped is of what
+  /// was done of it.
   epoch_report run_epoch(const dataset_halves& halves, int epoch) {
-    const auto started = std::chrono::steady_clock::now();
+    if (epoch != position_.epoch) start_epoch(epoch);
+    started_ = clock::now();
+    stopped_ = false;
     const auto options_of = [&](std::uint64_t stream) {
       return epoch_options{.batch_size = options_.batch_size,
                            .seed = 2 * options_.seed + stream,
@@ -78,15 +82,90 @@ class searcher {
                            .device = net_.options().device,
                            .dtype = net_.options().dtype};
     };
-    prefetched_batches train(epoch_batches(halves.weights, options_of(0)));
-    prefetched_batches arch(epoch_batches(halves.architecture, options_of(1)));
+    const batches train = epoch_batches(halves.weights, options_of(0));
+    const batches arch = epoch_batches(halves.architecture, options_of(1));
     const std::int64_t steps = std::min(train.size(), arch.size());
+    if (position_.step > steps) {
+      throw error("crispnas::searcher: " + std::to_string(position_.step) + " steps of epoch " +
+                  std::to_string(epoch) + " are done, but these images make only " + std::to_string(steps) +
+                  ". Give it the same images as before.");
+    }
+    weights_.rate(cosine_rate(options_.weight_rate, options_.last_weight_rate, epoch, options_.epochs));
+    if (options_.when_lost == lost_numbers::roll_back) good_ = state().values();
+    do {
+      while (position_.step < steps && !asked_to_stop()) step(train, arch, steps);
+      settle();
+    } while (position_.step < steps && !stopped_);  // a step rolled back over
 
     epoch_report report;
     report.epoch = epoch;
     report.epochs = options_.epochs;
-    report.weight_rate = cosine_rate(options_.weight_rate, options_.last_weight_rate, epoch, options_.epochs);
-    weights_.rate(report.weight_rate);
+    report.weight_rate = weights_.rate();
+    totals_.fill(
+        report, options_.order == search_order::single_level ? 2 * options_.batch_size : options_.batch_size);
+    if (!stopped_) start_epoch(epoch + 1);
+    return report;
+  }
+
+  const search_options& options() const { return options_; }
+  any_supernet& net() { return net_; }
+
+  search_position position() const { return position_; }
+  /// "epoch 3 of 50, step 17", "the end".
+  std::string position_text() const {
+    if (position_.epoch > options_.epochs) return "the end";
+    return "epoch " + std::to_string(position_.epoch) + " of " + std::to_string(options_.epochs) + ", step " +
+           std::to_string(position_.step);
+  }
+  /// Whether search_options::stop ended the last run.
+  bool stopped() const { return stopped_; }
+
+  /// All that the search is: weights, statistics of batch norm, alpha, beta, what the optimizers remember, random generators,
+  /// where it stands and the sums of the epoch. Its values, put back into the state of another search of the same configuration,
+  /// make that one go on as this one would, bit for bit on the CPU. Throws crispnas::error where the last step has lost a number.
+  named_state state() {
+    settle();
+    named_state all;
+    for (const auto& p : net_.named_parameters()) all.add("weights." + p.key(), p.value());
+    for (const auto& b : net_.named_buffers()) all.add("statistics." + b.key(), b.value());
+    std::vector<std::string> alphas, betas;
+    for (const auto& [name, value] : net_.arch().named()) {
+      all.add("arch." + name, value);
+      (alphas.size() < net_.arch().alphas().size() ? alphas : betas).push_back(name);
+    }
+    all.add("sgd", weights_.state(weight_names_));
+    all.add("adam_alpha", alpha_.state(alphas));
+    all.add("adam_beta", beta_.state(betas));
+    all.add("epoch", position_.epoch);
+    all.add("step", position_.step);
+    all.add("lost_steps", lost_);
+    all.add("passed_over", passed_over_);
+    all.add("totals", totals_.state());
+    all.add("random", random_state(net_.options().device));
+    return all;
+  }
+
+ private:
+  using clock = std::chrono::steady_clock;
+
+  void start_epoch(std::int64_t epoch) {
+    position_ = {epoch, 0};
+    totals_ = {};
+    passed_over_.clear();
+  }
+
+  bool asked_to_stop() {
+    stopped_ = stopped_ || (options_.stop && options_.stop());
+    return stopped_;
+  }
+
+  void step(const batches& train, const batches& arch, std::int64_t steps) {
+    const std::int64_t number = position_.step;
+    const int epoch = static_cast<int>(position_.epoch);
+    if (std::find(passed_over_.begin(), passed_over_.end(), number) != passed_over_.end()) {
+      ++position_.step;
+      return;
+    }
     const step_losses losses{regularizer_, epoch, options_.epochs, options_.strength};
     const step_optimizers optimizers{weights_,
                                      alpha_,
@@ -94,108 +173,76 @@ class searcher {
                                      options_.clip,
                                      epoch > warmup(options_.alpha_warmup),
                                      epoch > warmup(options_.beta_warmup) && net_.space().has_edge_weights()};
-    totals sums;
-    std::optional<step_result> waiting;  // read one step late, so that nothing waits for the device
-    for (std::int64_t step = 0; step < steps; ++step) {
-      const batch t = train.next().value();
-      const batch a = arch.next().value();
-      step_result result =
-          search_step(net_, losses, optimizers, {t.images, t.labels}, {a.images, a.labels}, options_.order);
-      if (waiting) read(*waiting, sums, epoch, step);
-      waiting = std::move(result);
-      if (options_.on_step) options_.on_step({epoch, options_.epochs, step + 1, steps});
-    }
-    read(*waiting, sums, epoch, steps);
-    report.train_loss = sums.weight_loss / double(steps);
-    report.arch_loss = sums.arch_loss / double(steps);
-    const std::int64_t images =
-        options_.order == search_order::single_level ? 2 * options_.batch_size : options_.batch_size;
-    report.train_accuracy = 100.0 * sums.correct / double(steps * images);
-    for (const auto& term : waiting->terms) {
-      const double value = term.value.is_meta() ? std::nan("") : term.value.item<double>();
-      report.terms.push_back({term.name, value, term.factor});
-    }
-    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-    return report;
+    if (guard_) guard_->remember();
+    step_to_read done;
+    within_memory(
+        [&] {
+          batch t = train.batch(number);
+          batch a = arch.batch(number);
+          done.result = search_step(net_, losses, optimizers, {t.images, t.labels}, {a.images, a.labels},
+                                    options_.order);
+          done.fine = all_finite(done.result, watched_);
+          done.train = std::move(t.indices);
+          done.arch = std::move(a.indices);
+        },
+        [&] { return memory_advice(net_, options_.batch_size); });
+    done.step = number;
+    if (guard_ && done.fine.defined()) guard_->put_back_unless(done.fine);
+    const auto before = position_;
+    settle();                                   // the step before this one: nothing waits for the device
+    if (position_.step != before.step) return;  // rolled back: this step has not happened
+    to_read_ = std::move(done);
+    ++position_.step;
+    if (options_.on_step) options_.on_step({epoch, options_.epochs, position_.step, steps});
   }
-
-  const search_options& options() const { return options_; }
-  any_supernet& net() { return net_; }
-
- private:
-  struct totals {
-    double weight_loss = 0.0;
-    double arch_loss = 0.0;
-    double correct = 0.0;
-  };
 
   /// A warm-up given as a fraction of the run, in whole epochs.
   int warmup(double fraction) const { return static_cast<int>(std::lround(fraction * options_.epochs)); }
 
-  void read(const step_result& result, totals& sums, int epoch, std::int64_t step) const {
-    if (!result.weight_loss.is_meta()) {
-      const double weight_loss = result.weight_loss.item<double>();
-      const double arch_loss = result.arch_loss.defined() ? result.arch_loss.item<double>() : std::nan("");
-      const double norm = result.gradient_norm.item<double>();
-      const bool lost_arch = result.arch_loss.defined() && !std::isfinite(arch_loss);
-      if (!std::isfinite(weight_loss) || !std::isfinite(norm) || lost_arch) stop(result, epoch, step);
-      sums.weight_loss += weight_loss;
-      sums.arch_loss += arch_loss;
-      sums.correct += result.correct.item<double>();
+  /// Reads the step that waits to be read.
+  void settle() {
+    const auto now = clock::now();
+    totals_.add_seconds(std::chrono::duration<double>(now - std::exchange(started_, now)).count());
+    if (!to_read_) return;
+    if (!to_read_->fine.defined() || to_read_->fine.item<bool>()) {
+      totals_.add(to_read_->result);
+    } else {
+      pass_over(to_read_->step);
     }
+    to_read_.reset();
   }
 
-  [[noreturn]] void stop(const step_result& result, int epoch, std::int64_t step) const {
-    const auto show = [](const at::Tensor& t) { return t.defined() ? shown(t.item<double>()) : "-"; };
-    const auto lost = [](const at::Tensor& t) { return !at::isfinite(t).all().item<bool>(); };
-    // The numbers are read a step late, so alpha and beta may have caught it from the weights, or they from those: both are named.
-    std::string where;
-    for (const auto& p : net_.named_parameters()) {
-      if (where.empty() && lost(p.value())) where = p.key() + " first among the weights";
+  /// A number was lost in that step of the epoch. Where this throws, the step goes on waiting to be read: a state that is lost is
+  /// not saved.
+  void pass_over(std::int64_t step) {
+    if (options_.when_lost == lost_numbers::abort || lost_ >= options_.lost_limit)
+      fail_with_lost_numbers(net_, *to_read_, position_.epoch, weights_.rate(), lost_);
+    if (options_.when_lost == lost_numbers::roll_back) {
+      to_read_.reset();
+      auto over = passed_over_;
+      const auto count = lost_;
+      state().restore(good_);
+      passed_over_ = std::move(over);
+      passed_over_.push_back(step);
+      lost_ = count;
     }
-    for (const auto& [name, value] : net_.arch().named()) {
-      if (lost(value)) where += (where.empty() ? "" : ", ") + name;
-    }
-    throw error("crispnas::searcher: a number was lost in epoch " + std::to_string(epoch) + ", step " +
-                std::to_string(step) + ": weight loss " + show(result.weight_loss) + ", architecture loss " +
-                show(result.arch_loss) + ", gradient norm " + show(result.gradient_norm) +
-                "; parameters with a NaN or infinity: " + (where.empty() ? "none" : where) +
-                ". Weight rate " + shown(weights_.rate()) + ". Lower the rate, or look at the images.");
+    ++lost_;
   }
 
-  /// "1e+30", "nan": as short as it can be read.
-  static std::string shown(double value) {
-    if (std::isnan(value)) return "nan";
-    char text[32];
-    std::snprintf(text, sizeof text, "%.6g", value);
-    return text;
-  }
-
-  static void check(const search_options& o) {
-    const auto fail = [](const std::string& what) { throw error("crispnas::searcher: " + what); };
-    if (o.epochs < 1) fail("epochs = " + std::to_string(o.epochs) + "; a search needs at least 1.");
-    if (o.batch_size < 2)
-      fail("batch_size = " + std::to_string(o.batch_size) + "; batch norm needs at least 2 images.");
-    const auto bounded = [&](const char* name, double value, double low, double high, const char* range) {
-      if (!(value >= low && value <= high))
-        fail(std::string(name) + " = " + shown(value) + "; it is to be " + range + ".");
+  /// What a step can change.
+  std::vector<at::Tensor> tensors_of_a_step() {
+    std::vector<at::Tensor> all = weights_.parameters();
+    const auto add = [&](const std::vector<at::Tensor>& more) {
+      all.insert(all.end(), more.begin(), more.end());
     };
-    constexpr double finite = std::numeric_limits<double>::max();
-    const char* positive = "0 or more, and finite";
-    const char* fraction = "a fraction between 0 and 1";
-    bounded("weight_rate", o.weight_rate, 0, finite, positive);
-    bounded("last_weight_rate", o.last_weight_rate, 0, finite, positive);
-    bounded("alpha_rate", o.alpha_rate, 0, finite, positive);
-    bounded("beta_rate", o.beta_rate, 0, finite, positive);
-    bounded("weight_decay", o.weight_decay, 0, finite, positive);
-    bounded("arch_decay", o.arch_decay, 0, finite, positive);
-    bounded("clip", o.clip, 0, finite, positive);
-    bounded("strength", o.strength, 0, finite, positive);
-    bounded("alpha_warmup", o.alpha_warmup, 0, 1, fraction);
-    bounded("beta_warmup", o.beta_warmup, 0, 1, fraction);
-    bounded("momentum", o.momentum, 0, std::nextafter(1.0, 0.0), "from 0 up to, not including, 1");
-    bounded("adam_beta1", o.adam_beta1, 0, std::nextafter(1.0, 0.0), "from 0 up to, not including, 1");
-    bounded("adam_beta2", o.adam_beta2, 0, std::nextafter(1.0, 0.0), "from 0 up to, not including, 1");
+    add(weights_.velocity());
+    for (const auto& b : net_.named_buffers()) all.push_back(b.value());
+    for (adam* a : {&alpha_, &beta_}) {
+      add(a->parameters());
+      add(a->mean());
+      add(a->square());
+    }
+    return all;
   }
 
   any_supernet& net_;
@@ -204,6 +251,18 @@ class searcher {
   sgd weights_;
   adam alpha_;
   adam beta_;
+  std::vector<std::string> weight_names_;
+  std::vector<at::Tensor> watched_;
+  std::optional<step_guard> guard_;
+
+  search_position position_;
+  epoch_totals totals_;
+  std::optional<step_to_read> to_read_;
+  std::int64_t lost_ = 0;                  ///< steps skipped or rolled back over
+  std::vector<std::int64_t> passed_over_;  ///< of this epoch, from 0
+  named_tensors good_;                     ///< what a roll back puts back
+  clock::time_point started_ = clock::now();
+  bool stopped_ = false;
 };
 
 /// An input range of epoch reports; advancing it runs the next epoch.
@@ -229,27 +288,29 @@ class searcher::epochs_to_run {
     using value_type = epoch_report;
     using difference_type = std::ptrdiff_t;
     using iterator_concept = std::input_iterator_tag;
-    iterator(epochs_to_run* owner, int epoch) : owner_(owner), epoch_(epoch) { run(); }
+    explicit iterator(epochs_to_run* owner) : owner_(owner) { run(); }
     const epoch_report& operator*() const { return report_; }
     const epoch_report* operator->() const { return &report_; }
     iterator& operator++() {
-      ++epoch_;
       run();
       return *this;
     }
     void operator++(int) { ++*this; }
-    bool operator==(std::default_sentinel_t) const { return epoch_ > owner_->owner_->options_.epochs; }
+    bool operator==(std::default_sentinel_t) const { return ended_; }
 
    private:
     void run() {
-      if (epoch_ <= owner_->owner_->options_.epochs)
-        report_ = owner_->owner_->run_epoch(owner_->halves_, epoch_);
+      searcher& search = *owner_->owner_;
+      ended_ = search.position_.epoch > search.options_.epochs;
+      if (ended_) return;
+      report_ = search.run_epoch(owner_->halves_, static_cast<int>(search.position_.epoch));
+      ended_ = search.stopped_;
     }
     epochs_to_run* owner_;
-    int epoch_;
     epoch_report report_;
+    bool ended_ = false;
   };
-  iterator begin() { return {this, 1}; }
+  iterator begin() { return iterator(this); }
   std::default_sentinel_t end() const { return {}; }
 
  private:

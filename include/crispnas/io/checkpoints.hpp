@@ -1,0 +1,240 @@
+// How does a run survive its process? It saves its state in generations, each whole or not at all, and goes on from
+// the newest one that holds:
+//
+//   cn::checkpoints saved("run", {.configuration = cn::configuration_text(search)});
+//   saved.load(search.state());  // nothing where there is none yet
+//   for (const auto& epoch : search.run(data)) saved.save(search.state(), search.position_text());
+#pragma once
+
+#include <ATen/Parallel.h>
+#include <torch/version.h>
+
+#include <algorithm>
+#include <crispnas/error.hpp>
+#include <crispnas/io/generations.hpp>
+#include <crispnas/io/named_state.hpp>
+#include <crispnas/io/run_lock.hpp>
+#include <crispnas/io/safetensors.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace crispnas {
+
+struct checkpoint_options {
+  text_pairs configuration{};  ///< what has to be the same for a run to go on
+  std::vector<std::string>
+      outputs{};  ///< files of the run's folder that grow: cut to their length then on loading
+  std::string device = "cpu";
+  std::size_t keep = 2;  ///< generations
+  std::function<void(const std::string&)> log = [](const std::string& line) {
+    std::fprintf(stderr, "%s\n", line.c_str());
+  };
+  file_calls* calls = &system_files();
+};
+
+/// The checkpoints of one run, in the folder `checkpoints` of its own. While it lives nobody else can write there.
+/// Throws crispnas::error. A run that begins where there are checkpoints loads one of them first.
+class checkpoints {
+ public:
+  explicit checkpoints(const std::filesystem::path& run_folder, checkpoint_options options = {})
+      : options_(std::move(options)),
+        run_folder_(run_folder),
+        folder_(made(run_folder / "checkpoints")),
+        lock_(folder_, *options_.calls),
+        all_(folder_, *options_.calls) {
+    all_.clean();
+  }
+
+  /// Whether there are any, valid or not.
+  bool exist() const { return !all_.numbers().empty(); }
+
+  /// Goes on from the newest generation that holds: puts its values back, cuts the outputs, returns its position.
+  /// Nothing where there is none. Throws crispnas::error, and changes nothing, where there are some but none
+  /// holds, where the configuration differs, or where the state is of another run.
+  std::optional<std::string> load(const named_state& state) {
+    const auto numbers = all_.numbers();
+    std::string rejected;
+    for (const auto number : numbers) {
+      checkpoint_manifest manifest;
+      try {
+        manifest = all_.checked(number);
+      } catch (const error& e) {
+        const std::string line =
+            "checkpoint '" + all_.path_of(number).string() + "' does not hold: " + e.what();
+        options_.log(line);
+        rejected += "\n  " + line;
+        continue;
+      }
+      use(manifest, state);
+      good_ = {number};
+      begun_ = true;
+      return manifest.position;
+    }
+    if (numbers.empty()) {
+      begun_ = true;
+      return std::nullopt;
+    }
+    throw error("folder '" + folder_.string() + "' has checkpoints, but none holds:" + rejected +
+                "\nPut back a copy of one, or remove the folder to begin again.");
+  }
+
+  /// Saves a generation, then removes older ones beyond those to keep. `position` is for people. An error leaves
+  /// the earlier generations as they were.
+  void save(const named_state& state, const std::string& position) {
+    const auto numbers = all_.numbers();
+    if (!numbers.empty() && !begun_) {
+      throw error("folder '" + folder_.string() +
+                  "' has the checkpoints of another run. Load them first, or take another folder.");
+    }
+    begun_ = true;
+    checkpoint_manifest manifest;
+    manifest.generation = numbers.empty() ? 1 : numbers.front() + 1;
+    manifest.position = position;
+    manifest.libtorch = TORCH_VERSION;
+    manifest.device = options_.device;
+    manifest.threads = static_cast<std::uint64_t>(at::get_num_threads());
+    manifest.configuration = options_.configuration;
+    const named_tensors values = state.values();
+    check_room(manifest, values);
+    for (const auto& name : options_.outputs) manifest.outputs.push_back(synced_output(name));
+    all_.write(manifest, [&](const std::filesystem::path& folder) {
+      const auto facts = write_safetensors(folder / state_name, values, {}, *options_.calls);
+      return std::vector<checkpoint_manifest::file>{{state_name, facts.bytes, facts.sha256}};
+    });
+    good_.push_back(manifest.generation);
+    after_saving(manifest.generation);
+  }
+
+  /// Removes all of them: for a run that has ended. The newest goes last.
+  void remove_all() {
+    auto numbers = all_.numbers();
+    for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) all_.remove(*number);
+    options_.calls->unlink((folder_ / latest_name).c_str());
+    good_.clear();
+  }
+
+  const std::filesystem::path& folder() const { return folder_; }
+
+ private:
+  static constexpr const char* state_name = "state.safetensors";
+  static constexpr const char* latest_name = "LATEST";  ///< for people: loading looks for itself
+
+  static std::filesystem::path made(std::filesystem::path folder) {
+    std::error_code code;
+    std::filesystem::create_directories(folder, code);
+    if (code) throw error("folder '" + folder.string() + "' cannot be made: " + code.message() + ".");
+    return folder;
+  }
+
+  void use(const checkpoint_manifest& manifest, const named_state& state) {
+    const auto folder = all_.path_of(manifest.generation);
+    const std::string name = "checkpoint '" + folder.string() + "'";
+    std::string differing;
+    for (const auto& line : differences(manifest.configuration, options_.configuration))
+      differing += "\n  " + line;
+    if (!differing.empty()) {
+      throw error(name + " is of another configuration:" + differing +
+                  "\nGo on with the same configuration, or take another folder.");
+    }
+    for (const auto& output : manifest.outputs) check_output(output, name);
+    try {
+      state.restore(read_safetensors(folder / state_name));
+    } catch (const error& e) {
+      throw error(name + ": " + e.what());
+    }
+    for (const auto& output : manifest.outputs) cut(output);
+    const auto changed = [&](const char* what, const std::string& then, const std::string& now) {
+      if (then != now)
+        options_.log(name + " was made with " + what + " " + then + ", not " + now +
+                     ": results may differ in their last bits.");
+    };
+    changed("LibTorch", manifest.libtorch, TORCH_VERSION);
+    changed("crispnas", manifest.library, std::string(library_version));
+    changed("device", manifest.device, options_.device);
+    changed("a number of threads of", std::to_string(manifest.threads),
+            std::to_string(at::get_num_threads()));
+  }
+
+  void check_output(const checkpoint_manifest::output& output, const std::string& name) const {
+    const auto path = run_folder_ / output.name;
+    std::error_code code;
+    const auto status = std::filesystem::status(path, code);
+    const std::uint64_t bytes =
+        std::filesystem::is_regular_file(status) ? std::filesystem::file_size(path, code) : 0;
+    if (bytes < output.bytes) {
+      throw error(name + ": file '" + path.string() + "' has " + std::to_string(bytes) + " bytes, but had " +
+                  std::to_string(output.bytes) +
+                  " when it was made. Put it back, or begin again in another folder.");
+    }
+  }
+
+  /// What was written after the checkpoint is written again.
+  void cut(const checkpoint_manifest::output& output) const {
+    const auto path = run_folder_ / output.name;
+    std::error_code code;
+    if (!std::filesystem::exists(path, code)) return;
+    if (options_.calls->truncate(path.c_str(), static_cast<std::int64_t>(output.bytes)) != 0) {
+      throw error("file '" + path.string() + "' cannot be cut to its length at the checkpoint" +
+                  detail::because(errno) + ".");
+    }
+  }
+
+  /// Its length, once its bytes are on the disk; 0 where it is not there yet.
+  checkpoint_manifest::output synced_output(const std::string& name) const {
+    const auto path = run_folder_ / name;
+    std::error_code code;
+    if (!std::filesystem::exists(path, code)) return {name, 0};
+    const detail::descriptor file(*options_.calls, path, O_RDONLY);
+    if (!file || !file.sync()) {
+      throw error("file '" + path.string() + "' did not reach the disk" + detail::because(errno) + ".");
+    }
+    const auto bytes = std::filesystem::file_size(path, code);
+    if (code) throw error("file '" + path.string() + "' cannot be examined: " + code.message() + ".");
+    return {name, bytes};
+  }
+
+  void check_room(const checkpoint_manifest& manifest, const named_tensors& values) const {
+    std::uint64_t need = 2 * detail::manifest_body(manifest).size();
+    for (const auto& [name, tensor] : values) need += tensor.nbytes() + 4 * name.size() + 128;
+    std::uint64_t room = 0;
+    if (options_.calls->free_bytes(folder_.c_str(), room) == 0 && room < need) {
+      throw error("no checkpoint can be written to '" + folder_.string() + "': it needs " + bytes_text(need) +
+                  ", but " + bytes_text(room) + " are free there. Earlier checkpoints are as they were.");
+    }
+  }
+
+  /// The checkpoint is there: what goes wrong now is told and costs only room.
+  void after_saving(std::uint64_t newest) {
+    try {
+      write_text(folder_ / latest_name, generation_name(newest) + "\n", *options_.calls);
+    } catch (const error& e) {
+      options_.log(e.what());
+    }
+    while (good_.size() > std::max<std::size_t>(options_.keep, 1)) good_.erase(good_.begin());
+    for (const auto number : all_.numbers()) {
+      if (std::find(good_.begin(), good_.end(), number) != good_.end()) continue;
+      if (!all_.remove(number)) {
+        options_.log("checkpoint '" + all_.path_of(number).string() +
+                     "' is not needed any more, but cannot be removed" + detail::because(errno) + ".");
+      }
+    }
+  }
+
+  checkpoint_options options_;
+  std::filesystem::path run_folder_;
+  std::filesystem::path folder_;
+  run_lock lock_;
+  generations all_;
+  std::vector<std::uint64_t> good_;  ///< that this run has loaded or saved, oldest first
+  bool begun_ = false;               ///< what is in the folder is of this run
+};
+
+}  // namespace crispnas

@@ -1,0 +1,172 @@
+// Which checkpoints are in a folder, and which of them hold? Each is a folder of its own, ckpt-000123, that
+// appears whole by one rename; it is checked against its manifest before a byte of it is used. Free of LibTorch.
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <crispnas/error.hpp>
+#include <crispnas/io/atomic_file.hpp>
+#include <crispnas/io/checked_file.hpp>
+#include <crispnas/io/manifest.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace crispnas {
+
+/// ckpt-000123
+inline std::string generation_name(std::uint64_t number) {
+  constexpr std::size_t digits = 6;
+  std::string text = std::to_string(number);
+  if (text.size() < digits) text.insert(0, digits - text.size(), '0');
+  return "ckpt-" + text;
+}
+
+class generations {
+ public:
+  explicit generations(std::filesystem::path folder, file_calls& calls = system_files())
+      : calls_(&calls), folder_(std::move(folder)) {}
+
+  std::filesystem::path path_of(std::uint64_t number) const { return folder_ / generation_name(number); }
+
+  /// What is there, newest first, valid or not. Throws crispnas::error where the folder cannot be listed.
+  std::vector<std::uint64_t> numbers() const {
+    std::vector<std::uint64_t> all;
+    for (const auto& name : names()) {
+      if (const auto number = number_of(name)) all.push_back(*number);
+    }
+    std::sort(all.rbegin(), all.rend());
+    return all;
+  }
+
+  /// The manifest of a generation all of whose files are as it says. Throws crispnas::error that says what is not.
+  checkpoint_manifest checked(std::uint64_t number) const {
+    const auto folder = path_of(number);
+    const std::string text = read_manifest(folder / manifest_name);
+    checkpoint_manifest manifest = parse_manifest(text);
+    if (manifest.generation != number) {
+      throw error("it is generation " + std::to_string(manifest.generation) + " under another name.");
+    }
+    for (const auto& file : manifest.files) check_file(folder, file);
+    return manifest;
+  }
+
+  /// Writes a generation: `fill` writes its files into the folder that it is given and returns what they are.
+  /// Everything is on the disk, the manifest last, before the name appears.
+  void write(
+      checkpoint_manifest manifest,
+      const std::function<std::vector<checkpoint_manifest::file>(const std::filesystem::path&)>& fill) {
+    const auto target = path_of(manifest.generation);
+    const auto temporary = folder_ / (".tmp-" + generation_name(manifest.generation));
+    discard(temporary);  // what a save that failed could not remove
+    if (calls_->mkdir(temporary.c_str(), 0777) != 0) fail(target, "its folder cannot be made", errno);
+    try {
+      manifest.files = fill(temporary);
+      write_text(temporary / manifest_name, manifest_text(manifest), *calls_);
+      if (calls_->rename(temporary.c_str(), target.c_str()) != 0) fail(target, "renaming failed", errno);
+    } catch (...) {
+      discard(temporary);
+      throw;
+    }
+    if (!detail::sync_folder(*calls_, folder_)) {
+      throw error("checkpoint '" + target.string() + "' was written, but its folder did not reach the disk" +
+                  detail::because(errno) + ": after a loss of power it may be gone.");
+    }
+  }
+
+  /// Removes a generation: its name first, so that half of one is never found. Says whether all went well.
+  bool remove(std::uint64_t number) {
+    const auto aside = folder_ / (".tmp-old-" + generation_name(number));
+    discard(aside);
+    return calls_->rename(path_of(number).c_str(), aside.c_str()) == 0 && discard(aside);
+  }
+
+  /// Removes what saves that did not end have left. To be called by the only writer.
+  void clean() {
+    for (const auto& name : names()) {
+      if (name.starts_with(".tmp-")) discard(folder_ / name);
+    }
+  }
+
+  static constexpr const char* manifest_name = "MANIFEST.json";
+
+ private:
+  static std::optional<std::uint64_t> number_of(std::string_view name) {
+    constexpr std::string_view stem = "ckpt-";
+    if (!name.starts_with(stem)) return std::nullopt;
+    std::uint64_t number = 0;
+    const char* const end = name.data() + name.size();
+    const auto read = std::from_chars(name.data() + stem.size(), end, number);
+    if (read.ec != std::errc() || read.ptr != end || generation_name(number) != name) return std::nullopt;
+    return number;
+  }
+
+  std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    std::error_code code;
+    for (std::filesystem::directory_iterator at(folder_, code), end; !code && at != end; at.increment(code)) {
+      all.push_back(at->path().filename().string());
+    }
+    if (code) throw error("folder '" + folder_.string() + "' cannot be listed: " + code.message() + ".");
+    return all;
+  }
+
+  std::string read_manifest(const std::filesystem::path& path) const {
+    const detail::descriptor file(*calls_, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (!file) throw error("its manifest cannot be opened" + detail::because(errno) + ".");
+    std::string text;
+    const auto facts = detail::read_all(*calls_, file.get(), [&](std::string_view part) {
+      text += part;
+      return text.size() <= manifest_limits::bytes;
+    });
+    if (!facts) throw error("its manifest cannot be read" + detail::because(errno) + ".");
+    return text;
+  }
+
+  void check_file(const std::filesystem::path& folder, const checkpoint_manifest::file& wanted) const {
+    const std::string name = "its file '" + wanted.name + "' ";
+    const detail::descriptor file(*calls_, folder / wanted.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (!file) throw error(name + "cannot be opened" + detail::because(errno) + ".");
+    std::uint64_t seen = 0;
+    const auto facts = detail::read_all(*calls_, file.get(), [&](std::string_view part) {
+      seen += part.size();
+      return seen <= wanted.bytes;  // a longer one need not be read to its end
+    });
+    if (!facts) throw error(name + "cannot be read" + detail::because(errno) + ".");
+    if (facts->bytes != wanted.bytes) {
+      throw error(name + "is to have " + std::to_string(wanted.bytes) + " bytes and has " +
+                  (facts->bytes > wanted.bytes ? "more." : std::to_string(facts->bytes) + "."));
+    }
+    if (facts->sha256 != wanted.sha256) throw error(name + "is damaged: its SHA-256 is not the one written.");
+  }
+
+  /// Removes a folder of files; says whether it is gone.
+  bool discard(const std::filesystem::path& folder) {
+    std::error_code code;
+    if (!std::filesystem::is_directory(std::filesystem::symlink_status(folder, code))) {
+      return !std::filesystem::exists(std::filesystem::symlink_status(folder, code)) ||
+             calls_->unlink(folder.c_str()) == 0;
+    }
+    bool all = true;
+    for (std::filesystem::directory_iterator at(folder, code), end; !code && at != end; at.increment(code)) {
+      all = calls_->unlink(at->path().c_str()) == 0 && all;
+    }
+    return all && calls_->rmdir(folder.c_str()) == 0;
+  }
+
+  [[noreturn]] static void fail(const std::filesystem::path& what, const std::string& how, int reason) {
+    throw error("checkpoint '" + what.string() + "' cannot be written: " + how + detail::because(reason) +
+                ".");
+  }
+
+  file_calls* calls_;
+  std::filesystem::path folder_;
+};
+
+}  // namespace crispnas

@@ -1,0 +1,105 @@
+// Has a number been lost? NaN or infinity in a loss, in the gradient, in alpha, beta or the variances of batch norm.
+// One flag on the device tells for a whole step; it is read a step later, so that nothing waits.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cmath>
+#include <crispnas/error.hpp>
+#include <crispnas/search/bilevel.hpp>
+#include <crispnas/supernet/supernet.hpp>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace crispnas {
+
+/// A step whose numbers are still on the device.
+struct step_to_read {
+  step_result result;
+  at::Tensor fine;                  ///< a flag, see all_finite; undefined on meta
+  std::int64_t step = 0;            ///< of its epoch, from 0
+  std::vector<std::int64_t> train;  ///< images of the two batches
+  std::vector<std::int64_t> arch;
+};
+
+/// The tensors in which a number can be lost without the losses telling: alpha, beta, variances of batch norm.
+inline std::vector<at::Tensor> watched_tensors(const any_supernet& net) {
+  std::vector<at::Tensor> watched;
+  for (const auto& [name, value] : net.arch().named()) watched.push_back(value.detach());
+  for (const auto& b : net.named_buffers()) {
+    if (b.key().ends_with("running_var")) watched.push_back(b.value());
+  }
+  return watched;
+}
+
+/// A flag on the device: the step's losses, the gradient's norm and `watched` are finite. Undefined on `meta`.
+inline at::Tensor all_finite(const step_result& result, const std::vector<at::Tensor>& watched) {
+  if (result.weight_loss.is_meta()) return {};
+  const at::NoGradGuard no_grad;
+  std::vector<at::Tensor> values =
+      at::_foreach_norm(watched, INFINITY);  // the largest: squares could overflow
+  const auto type = result.weight_loss.scalar_type();
+  for (auto& v : values) v = v.to(type);
+  values.push_back(result.weight_loss);
+  values.push_back(result.gradient_norm.to(type));
+  if (result.arch_loss.defined()) values.push_back(result.arch_loss.detach().to(type));
+  return at::isfinite(at::stack(values)).all();
+}
+
+/// "1e+30", "nan": as short as it can be read.
+inline std::string shown(double value) {
+  if (std::isnan(value)) return "nan";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  return text;
+}
+
+/// "3, 17, 5"; of many the first ones.
+inline std::string listed_indices(const std::vector<std::int64_t>& indices) {
+  constexpr std::size_t most = 64;
+  std::string text;
+  for (std::size_t i = 0; i < indices.size() && i < most; ++i)
+    text += (i == 0 ? "" : ", ") + std::to_string(indices[i]);
+  return indices.size() <= most ? text : text + ", ... (" + std::to_string(indices.size()) + " in all)";
+}
+
+/// The first parameter or statistic that holds a NaN or infinity, and every alpha and beta that does: numbers are read
+/// late, so these may have caught it from the weights, or the weights from them.
+inline std::string lost_parameters(const any_supernet& net) {
+  const auto lost = [](const at::Tensor& t) { return !at::isfinite(t.detach()).all().item<bool>(); };
+  std::string where;
+  const auto first = [&](const auto& tensors, const char* among) {
+    for (const auto& t : tensors) {
+      if (!lost(t.value())) continue;
+      where += (where.empty() ? "" : ", ") + t.key() + " first among the " + among;
+      return;
+    }
+  };
+  first(net.named_parameters(), "weights");
+  first(net.named_buffers(), "statistics of batch norm");
+  for (const auto& [name, value] : net.arch().named()) {
+    if (lost(value)) where += (where.empty() ? "" : ", ") + name;
+  }
+  return where.empty() ? "none" : where;
+}
+
+/// Throws crispnas::error: where it was lost, by which images, and what holds it. `passed_over`: steps that were passed over before.
+[[noreturn]] inline void fail_with_lost_numbers(const any_supernet& net, const step_to_read& done,
+                                                std::int64_t epoch, double rate, std::int64_t passed_over) {
+  const auto show = [](const at::Tensor& t) { return t.defined() ? shown(t.item<double>()) : "-"; };
+  std::string text = "crispnas::searcher: a number was lost in epoch " + std::to_string(epoch) + ", step " +
+                     std::to_string(done.step + 1) + ": weight loss " + show(done.result.weight_loss) +
+                     ", architecture loss " + show(done.result.arch_loss) + ", gradient norm " +
+                     show(done.result.gradient_norm) +
+                     "; parameters with a NaN or infinity: " + lost_parameters(net) + ". Weight rate " +
+                     shown(rate) +
+                     "; images of the half that trains the weights: " + listed_indices(done.train) +
+                     "; of the other half: " + listed_indices(done.arch) + ".";
+  if (passed_over > 0) text += " " + std::to_string(passed_over) + " such steps were passed over before.";
+  throw error(text + " Lower the rate, or look at the images.");
+}
+
+}  // namespace crispnas

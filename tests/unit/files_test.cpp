@@ -1,0 +1,302 @@
+// What is written to disk, without LibTorch: digests, files that are replaced whole, manifests, generations, locks.
+#include "files.hpp"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <crispnas/io/atomic_file.hpp>
+#include <crispnas/io/generations.hpp>
+#include <crispnas/io/manifest.hpp>
+#include <crispnas/io/run_lock.hpp>
+#include <iterator>
+#include <random>
+#include <string>
+
+#include "failing_files.hpp"
+
+namespace cn = crispnas;
+using tests::fault;
+using tests::message_of;
+
+namespace {
+
+std::string bytes_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::size_t files_in(const std::filesystem::path& folder) {
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
+}
+
+cn::checkpoint_manifest an_example() {
+  cn::checkpoint_manifest m;
+  m.generation = 12;
+  m.position = "epoch 3 of 50, step 17";
+  m.libtorch = "2.11.0";
+  m.device = "cpu";
+  m.threads = 2;
+  m.configuration = {{"epochs", "50"}, {"ops", "a \"b\"\n\xC3\xA9"}};
+  m.files = {{"state.safetensors", 3, cn::sha256::of("abc")}};
+  m.outputs = {{"metrics.csv", 1234}};
+  return m;
+}
+
+/// A generation of one file.
+void write_generation(cn::generations& all, std::uint64_t number, const std::string& bytes,
+                      cn::file_calls& calls = cn::system_files()) {
+  auto manifest = an_example();
+  manifest.generation = number;
+  all.write(manifest, [&](const std::filesystem::path& folder) {
+    const auto facts = cn::write_text(folder / "state", bytes, calls);
+    return std::vector<cn::checkpoint_manifest::file>{{"state", facts.bytes, facts.sha256}};
+  });
+}
+
+}  // namespace
+
+TEST_CASE("SHA-256: the vectors of NIST") {
+  CHECK(cn::sha256::of("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  CHECK(cn::sha256::of("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(cn::sha256::of("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq") ==
+        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  CHECK(cn::sha256::of(
+            "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrl"
+            "mnopqrsmnopqrstnopqrstu") == "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1");
+  CHECK(cn::sha256::of(std::string(1000000, 'a')) ==
+        "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  // From the byte-oriented vectors of the validation program: lengths of 1 and 64 bytes.
+  CHECK(cn::sha256::of("\xD3") == "28969cdfa74a12c82f3bad960b0b000aca2ac329deea5c2328ebc6f2ba9802c1");
+  const std::string text(1000, 'x');
+  for (const std::size_t cut : {0, 1, 55, 56, 63, 64, 65, 119, 120, 999, 1000}) {
+    cn::sha256 parts;
+    parts.add(std::string_view(text).substr(0, cut)).add(std::string_view(text).substr(cut));
+    CHECK(parts.hex() == cn::sha256::of(text));
+  }
+}
+
+TEST_CASE("a file that is replaced keeps its permissions, a link stays a link") {
+  const tests::temporary_folder folder;
+  const auto path = folder.write("a", "old");
+  ::chmod(path.c_str(), 0640);
+  const auto facts = cn::write_text(path, "new");
+  CHECK(facts.bytes == 3);
+  CHECK(facts.sha256 == cn::sha256::of("new"));
+  struct stat status {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777U) == 0640U);
+  const auto mask = ::umask(027);
+  cn::write_text(folder.path() / "fresh", "x");
+  ::umask(mask);
+  REQUIRE(::stat((folder.path() / "fresh").c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777U) == 0640U);  // 0666 less the mask
+
+  const auto link = folder.path() / "link";
+  std::filesystem::create_symlink("a", link);
+  cn::write_text(link, "through");
+  CHECK(std::filesystem::is_symlink(link));
+  CHECK(bytes_of(path) == "through");
+  std::filesystem::create_symlink("nowhere", folder.path() / "lost");
+  CHECK_SAYS(message_of([&] { cn::write_text(folder.path() / "lost", "x"); }),
+             "symbolic link that leads nowhere");
+  std::filesystem::create_symlink("loop", folder.path() / "loop");
+  CHECK_SAYS(message_of([&] { cn::write_text(folder.path() / "loop", "x"); }),
+             "symbolic link that leads nowhere");
+  CHECK(files_in(folder.path()) == 5);
+}
+
+TEST_CASE("each call of writing a file fails once: the old one or the new one, and the message is true") {
+  int cases = 0;
+  for (const auto what : {fault::io_error, fault::no_space, fault::interrupted, fault::short_count,
+                          fault::exit_before, fault::exit_after}) {
+    for (int number = 1;; ++number) {
+      const tests::temporary_folder folder;
+      const auto path = folder.write("a", "the old text");
+      tests::failing_files calls(number, what);
+      const auto message = message_of([&] { cn::write_text(path, "the new text", calls); });
+      const std::string now = bytes_of(path);
+      CAPTURE(number);
+      CAPTURE(message);
+      const std::string at = calls.name_of_call();
+      CAPTURE(at);
+      if (message.empty() || tests::contains(message, "was written, but")) {
+        CHECK(now == "the new text");
+      } else if (calls.ended()) {
+        CHECK((now == "the old text" || now == "the new text"));
+      } else {
+        CHECK_SAYS(message, "cannot be written");
+        CHECK(now == "the old text");
+      }
+      if (!calls.ended() && at != "unlink") CHECK(files_in(folder.path()) == 1);
+      if (what == fault::short_count) CHECK(message.empty());
+      if (what == fault::interrupted && at != "fchmod" && at != "rename") CHECK(message.empty());
+      if (what == fault::no_space && at == "write") {
+        CHECK_SAYS(message,
+                   "a' cannot be written: writing failed (No space left on device). It needs 12 bytes");
+        CHECK_SAYS(message, "; free there: ");
+      }
+      if (!calls.met()) {
+        CHECK(message.empty());
+        break;
+      }
+      ++cases;
+    }
+  }
+  MESSAGE(cases << " cases");
+  CHECK(cases > 60);
+}
+
+TEST_CASE("a manifest comes back, and nothing else is one") {
+  const auto example = an_example();
+  const std::string text = cn::manifest_text(example);
+  CHECK((cn::parse_manifest(text) == example));
+  CHECK((cn::parse_manifest(cn::manifest_text({})) == cn::checkpoint_manifest{}));
+  for (std::size_t length = 0; length < text.size(); ++length)
+    REQUIRE(!message_of([&] { cn::parse_manifest(text.substr(0, length)); }).empty());
+  for (std::size_t byte = 0; byte < text.size(); ++byte) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string other = text;
+      other[byte] = static_cast<char>(other[byte] ^ (1 << bit));
+      REQUIRE(!message_of([&] { cn::parse_manifest(other); }).empty());
+    }
+  }
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string other = text;
+    other.replace(other.find(from), from.size(), to);
+    return message_of([&] { cn::parse_manifest(other); });
+  };
+  CHECK_SAYS(with("\"schema\": 1", "\"schema\": 2"), "its schema is 2; this version of crispnas reads 1");
+  CHECK_SAYS(with("\"epochs\": \"50\"", "\"epochs\": \"60\""), "was edited");
+  CHECK_SAYS(with(",\n\"position\"", ", \n\"position\""), "was edited");
+  CHECK_SAYS(with("\"position\"", "\"place\""), "'position' is expected");
+  for (const char* name : {"../state", "/etc/passwd", ".hidden", "", "a/b", "a\\\\b", "a\\u0000"}) {
+    CHECK_SAYS(with("state.safetensors", name), "is no name of a file in the folder");
+    CHECK_SAYS(with("metrics.csv", name), "is no name of a file in the folder");
+  }
+  auto large = example;
+  large.configuration.assign(1, {"key", std::string(1 << 20, 'x')});
+  CHECK_SAYS(message_of([&] { cn::manifest_text(large); }), "more than the 1048576 that are accepted");
+  large.configuration.assign(10001, {"k", "v"});
+  CHECK_SAYS(message_of([&] { cn::manifest_text(large); }), "more than 10000 settings");
+  large = example;
+  large.files.assign(65, large.files.front());
+  CHECK_SAYS(message_of([&] { cn::manifest_text(large); }), "more than 64 files");
+}
+
+TEST_CASE("in what configurations differ") {
+  const cn::text_pairs there{{"epochs", "50"}, {"seed", "1"}, {"gone", "x"}};
+  const cn::text_pairs here{{"new", "y"}, {"seed", "1"}, {"epochs", "60"}};
+  const std::vector<std::string> expected{"epochs: 50 there, 60 here", "gone: x there, absent here",
+                                          "new: absent there, y here"};
+  CHECK(cn::differences(there, here) == expected);
+  CHECK(cn::differences(there, there).empty());
+  CHECK(cn::configuration_digest(there) == cn::configuration_digest({there[2], there[0], there[1]}));
+  CHECK(cn::configuration_digest(there) != cn::configuration_digest(here));
+  CHECK(cn::configuration_digest({{"ab", "c"}}) != cn::configuration_digest({{"a", "bc"}}));
+}
+
+TEST_CASE("sizes as people read them") {
+  CHECK(cn::bytes_text(0) == "0 bytes");
+  CHECK(cn::bytes_text(1023) == "1023 bytes");
+  CHECK(cn::bytes_text(1536) == "1.5 KiB");
+  CHECK(cn::bytes_text(std::uint64_t{312} << 20) == "312.0 MiB");
+  CHECK(cn::bytes_text(std::uint64_t{5} << 50) == "5120.0 TiB");
+}
+
+TEST_CASE("generations: found by name, checked by content") {
+  const tests::temporary_folder folder;
+  cn::generations all(folder.path());
+  CHECK(all.numbers().empty());
+  write_generation(all, 1, "one");
+  write_generation(all, 2, "two");
+  write_generation(all, 1000000, "a million");
+  for (const char* other :
+       {"ckpt-", "ckpt-1", "ckpt-0000001", "ckpt-00000x", "ckpt-99999999999999999999", "other"})
+    std::filesystem::create_directory(folder.path() / other);
+  CHECK(all.numbers() == std::vector<std::uint64_t>{1000000, 2, 1});
+  CHECK(all.checked(2).files.front().bytes == 3);
+
+  const auto refused = [&](std::uint64_t number) { return message_of([&] { all.checked(number); }); };
+  const auto state = all.path_of(2) / "state";
+  const auto put = [&](const std::string& bytes) { std::ofstream(state, std::ios::binary) << bytes; };
+  put("twO");
+  CHECK_SAYS(refused(2), "its file 'state' is damaged");
+  put("tw");
+  CHECK_SAYS(refused(2), "is to have 3 bytes and has 2");
+  put("two and more");
+  CHECK_SAYS(refused(2), "is to have 3 bytes and has more");
+  std::filesystem::remove(state);
+  CHECK_SAYS(refused(2), "its file 'state' cannot be opened");
+  std::filesystem::create_symlink("/etc/hostname", state);
+  CHECK_SAYS(refused(2), "its file 'state' cannot be opened");  // not followed
+  std::filesystem::remove(state);
+  REQUIRE(::mkfifo(state.c_str(), 0600) == 0);
+  CHECK_SAYS(refused(2), "is to have 3 bytes and has 0");  // and not waited for
+  std::filesystem::remove(all.path_of(2) / cn::generations::manifest_name);
+  CHECK_SAYS(refused(2), "its manifest cannot be opened");
+  std::filesystem::create_directory(all.path_of(2) / cn::generations::manifest_name);
+  CHECK_SAYS(refused(2), "its manifest cannot be read");
+  std::filesystem::rename(all.path_of(1), all.path_of(7));
+  CHECK_SAYS(refused(7), "it is generation 1 under another name");
+  std::ofstream(all.path_of(7) / cn::generations::manifest_name) << std::string(3 << 20, ' ');
+  CHECK_SAYS(refused(7), "more than the 1048576 that are accepted");
+
+  CHECK(all.remove(7));
+  CHECK(!all.remove(8));
+  CHECK(all.numbers() == std::vector<std::uint64_t>{1000000, 2});
+  std::filesystem::create_directory(folder.path() / ".tmp-ckpt-000009");
+  std::ofstream(folder.path() / ".tmp-ckpt-000009" / "state") << "half";
+  std::ofstream(folder.path() / ".tmp-1-0") << "half";
+  all.clean();
+  CHECK(files_in(folder.path()) == 2 + 6);
+  CHECK_SAYS(message_of([&] { cn::generations(folder.path() / "none").numbers(); }), "cannot be listed");
+}
+
+TEST_CASE("2,000 random bit flips and every length: nothing damaged is accepted") {
+  const tests::temporary_folder folder;
+  cn::generations all(folder.path());
+  std::mt19937 random(1);
+  std::string bytes(4096, '\0');
+  for (auto& c : bytes) c = static_cast<char>(random());
+  write_generation(all, 1, bytes);
+  const auto state = all.path_of(1) / "state";
+  const auto manifest = all.path_of(1) / cn::generations::manifest_name;
+  std::string text = bytes_of(manifest);
+  int accepted = 0;
+  const auto try_it = [&] { accepted += message_of([&] { all.checked(1); }).empty() ? 1 : 0; };
+  for (int i = 0; i < 2000; ++i) {
+    const bool of_state = i % 2 == 0;
+    std::fstream file(of_state ? state : manifest, std::ios::binary | std::ios::in | std::ios::out);
+    const std::string& whole = of_state ? bytes : text;
+    const auto bit = random() % (8 * whole.size());
+    const auto put = [&](char c) { file.seekp(static_cast<std::streamoff>(bit / 8)).put(c).flush(); };
+    put(static_cast<char>(whole[bit / 8] ^ (1 << bit % 8)));
+    try_it();
+    put(whole[bit / 8]);
+  }
+  CHECK(message_of([&] { all.checked(1); }).empty());
+  for (const auto& [path, whole] : {std::pair(state, &bytes), std::pair(manifest, &text)}) {
+    std::ofstream(path, std::ios::binary | std::ios::app) << '\0';
+    try_it();
+    for (std::size_t length = whole->size(); length-- > 0;) {
+      std::filesystem::resize_file(path, length);
+      try_it();
+    }
+    std::ofstream(path, std::ios::binary) << *whole;
+    CHECK(message_of([&] { all.checked(1); }).empty());
+  }
+  CHECK(accepted == 0);
+}
+
+TEST_CASE("one writer at a time") {
+  const tests::temporary_folder folder;
+  {
+    const cn::run_lock first(folder.path());
+    CHECK_SAYS(message_of([&] { cn::run_lock(folder.path()); }), "is in use: another run");
+  }
+  CHECK(message_of([&] { cn::run_lock(folder.path()); }).empty());
+  CHECK_SAYS(message_of([&] { cn::run_lock(folder.path() / "none"); }), "cannot be locked (No such file");
+  tests::failing_files calls(2, fault::io_error);
+  CHECK_SAYS(message_of([&] { cn::run_lock(folder.path(), calls); }),
+             "Take a folder on a file system that has locks");
+}
