@@ -16,6 +16,7 @@
 #include "support/output.hpp"
 #include "support/progress.hpp"
 #include "support/report.hpp"
+#include "support/run_keeper.hpp"
 
 namespace {
 
@@ -37,7 +38,8 @@ struct search_flags {
   int threads = 0;
   bool quiet = false;
   bool tensorboard = false;
-  std::string command;                  ///< that the program was started by
+  std::string command;  ///< that the program was started by
+  support::keeper_flags keeper;
   std::vector<std::string> darts_only;  ///< flags that were given and mean something in the DARTS space only
   support::scale scale{
       .channels = 16, .cells = 8, .epochs = 50, .weight_rate = 0.025, .reestimate = true, .strength = 1.0};
@@ -54,6 +56,23 @@ support::image_splits load_images(const search_flags& flags) {
 
 cn::labelled_images first(const cn::labelled_images& all, std::int64_t wanted) {
   return wanted == 0 || wanted >= all.size() ? all : all.head(wanted);
+}
+
+/// What has to be the same for a search to go on.
+cn::text_pairs configuration_of(const search_flags& flags, const cn::search_options& options,
+                                const cn::labelled_images& train, const cn::labelled_images& held_out) {
+  cn::text_pairs all{{"method", flags.method},
+                     {"space", flags.space},
+                     {"budget", flags.budget},
+                     {"order", flags.order},
+                     {"dataset", flags.dataset},
+                     {"seed", std::to_string(flags.seed)},
+                     {"device", flags.device},
+                     {"training_data", cn::data_digest(train)},
+                     {"held_out_data", cn::data_digest(held_out)}};
+  support::add_settings(all, support::scale_json(flags.scale, train.size(), held_out.size()));
+  support::add_settings(all, support::options_json(options));
+  return all;
 }
 
 void run(search_flags flags) {
@@ -88,19 +107,28 @@ void run(search_flags flags) {
 
   const std::int64_t steps = train.size() / 2 / s.batch_size;  // of an epoch
   const std::filesystem::path out = flags.out;
+  support::run_keeper keeper(out, flags.keeper,
+                             {.configuration = configuration_of(flags, options, train, held_out),
+                              .outputs = {"metrics.csv", "weights.csv"},
+                              .device = flags.device});
   support::metrics_file metrics(out / "metrics.csv");
   support::weights_file weights(out / "weights.csv", method.configuration.space);
   std::optional<support::event_file> events;
   if (flags.tensorboard) events.emplace(out / "tensorboard");
   support::progress bar("searching", s.epochs * steps, flags.quiet);
   const auto result = support::run_search(
-      method, kept, {}, s, train, held_out, flags.seed, [&](const cn::step_progress&) { bar.advance(); },
+      method, kept, {}, s, train, held_out, flags.seed,
+      [&](const cn::step_progress& p) { bar.update((p.epoch - 1) * p.steps + p.step); },
       [&](const support::epoch_record& e) {
-        metrics.add(e);
-        weights.add(e);
+        metrics.add(e, keeper.resumed());
+        weights.add(e, keeper.resumed());
         if (events) events->add(e.report.epoch, support::scalars_of(method.configuration.space, e));
         bar.update(e.report.epoch * steps, fmt::format("cut {:.1f} -> {:.1f} %", e.before, e.after));
-      });
+      },
+      [&](cn::any_supernet& net, const cn::batches&) {
+        cn::save_state(cn::published_state(net), out / "supernet.safetensors");
+      },
+      &keeper);
   bar.finish();
 
   const cn::genotype& found = result.genotypes.front();
@@ -143,6 +171,7 @@ void run(search_flags flags) {
   everything["history"] = support::history_json(report.history);
   support::write_file(out / "report.json", support::json_text(everything));
   support::write_file(out / "report.html", support::search_page(report));
+  keeper.done();
 
   fmt::print("\n{}\n", found);
   if (changed > 0) fmt::print("feasibility changed the strongest edges of {} cell(s)\n", changed);
@@ -209,6 +238,7 @@ int main(int argc, char** argv) {
   app.add_flag("!--no-flip", s.augment.flip, "do not mirror images");
   app.add_flag("--tensorboard", flags.tensorboard, "also write event files for TensorBoard");
   app.add_flag("--quiet", flags.quiet, "no progress");
+  support::add_keeper_flags(app, flags.keeper);
   if (const auto code = support::parse_command_line(app, argc, argv)) return *code;
   for (const char* flag : {"--budget", "--k"}) {
     if (app.count(flag) > 0) flags.darts_only.emplace_back(flag);

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -23,9 +24,13 @@ inline std::string csv_field(std::string_view text) {
 
 class csv_writer {
  public:
-  csv_writer(std::filesystem::path path, const std::vector<std::string>& columns)
-      : path_(std::move(path)), columns_(columns.size()), stream_(path_, std::ios::binary) {
-    row(columns);
+  /// Begins the file; or, where it `goes_on` and has rows, writes behind them.
+  csv_writer(std::filesystem::path path, const std::vector<std::string>& columns, bool goes_on = false)
+      : path_(std::move(path)),
+        columns_(columns.size()),
+        stream_(path_, std::ios::binary | (goes_on ? std::ios::app : std::ios::trunc)) {
+    std::error_code code;
+    if (!goes_on || std::filesystem::file_size(path_, code) == 0) row(columns);
   }
 
   /// Writes one row and flushes it, so that a run that is stopped leaves what it has. Throws crispnas::error.

@@ -6,6 +6,7 @@
 #include <crispnas/error.hpp>
 #include <cstdio>
 #include <exception>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,12 @@ inline constexpr int exit_usage = 2;
 /// The program was called with something that cannot work: exit code 2.
 struct usage_error : crispnas::error {
   using crispnas::error::error;
+};
+
+/// The program was asked to end before its work was done: it does, in order, with an exit code of its own.
+struct ended_early : std::runtime_error {
+  ended_early(const std::string& what, int code) : std::runtime_error(what), exit_code(code) {}
+  int exit_code;
 };
 
 /// What `body` returns; an error of the library in it is the caller's mistake (a folder that is not there, a number that does not fit).
@@ -55,6 +62,9 @@ int guarded(const char* program, Body&& body) {
   } catch (const usage_error& e) {
     say(e);
     return exit_usage;
+  } catch (const ended_early& e) {
+    say(e);
+    return e.exit_code;
   } catch (const std::exception& e) {
     say(e);
     return exit_failure;

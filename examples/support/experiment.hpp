@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "epoch_log.hpp"
 #include "errors.hpp"
 #include "methods.hpp"
+#include "run_keeper.hpp"
 
 namespace support {
 
@@ -32,15 +34,6 @@ struct scale {
       1.0;  ///< factor on the whole regularizer (equation 7 as it is; the authors' code has 0.1)
   cn::augmentation augment{};
   at::Device device = at::kCPU;
-};
-
-/// What an epoch leaves behind for tables and curves.
-struct epoch_record {
-  cn::epoch_report report;
-  double before = 0.0;  ///< held-out accuracy of the super-network
-  double after = 0.0;   ///< the same, cut
-  std::vector<cn::cell_weights>
-      weights;  ///< of ops and edges at the end of the epoch, on the CPU; one per cell type
 };
 
 struct search_result {
@@ -104,12 +97,15 @@ inline void check_run(const method_choice& method, const scale& s, const cn::lab
   });
 }
 
-/// Searches, cuts to every budget of `budgets` (empty: the method's own), measures on `held_out`.
-inline search_result run_search(
-    const method_choice& method, int kept, const std::vector<budget_choice>& budgets, const scale& s,
-    const cn::labelled_images& train, const cn::labelled_images& held_out, std::uint64_t seed,
-    const step_callback& on_step, const std::function<void(const epoch_record&)>& on_epoch = {},
-    const std::function<void(cn::any_supernet&, const cn::batches&)>& at_end = {}) {
+/// Searches, cuts to every budget of `budgets` (empty: the method's own), measures on `held_out`. With a `keeper` the search is saved on
+/// the way, and goes on from what was saved.
+inline search_result run_search(const method_choice& method, int kept,
+                                const std::vector<budget_choice>& budgets, const scale& s,
+                                const cn::labelled_images& train, const cn::labelled_images& held_out,
+                                std::uint64_t seed, const step_callback& on_step,
+                                const std::function<void(const epoch_record&)>& on_epoch = {},
+                                const std::function<void(cn::any_supernet&, const cn::batches&)>& at_end = {},
+                                run_keeper* keeper = nullptr) {
   search_result result;
   result.method = method.name;
   result.kept = kept;
@@ -117,7 +113,25 @@ inline search_result run_search(
   cn::any_supernet net(method.configuration.space, method.configuration.ops, network_options(s, train, seed));
   auto options = search_options_of(s, train.size(), method.strength * s.strength, seed);
   options.on_step = on_step;
+  epoch_log done;
+  if (keeper != nullptr) {
+    options.on_step = [&](const cn::step_progress& progress) {
+      on_step(progress);
+      keeper->after_step();
+    };
+    options.stop = [&] { return keeper->stop(); };
+  }
   cn::searcher search(net, method.configuration.regularizer, options);
+  if (keeper != nullptr) {
+    const auto state = [&] {
+      cn::named_state all = search.state();
+      all.add("epochs", done.state());
+      all.add("seconds", result.seconds);
+      return all;
+    };
+    keeper->begin(state, [&] { return search.position_text(); });
+    result.epochs = done.records();
+  }
   const auto held = cn::sequential_batches(held_out, {.device = s.device});
   for (const auto& report : search.run(train.halves())) {
     epoch_record record;
@@ -133,8 +147,11 @@ inline search_result run_search(
       on_epoch(record);
     }
     result.seconds += report.seconds;
+    done.add(record);
     result.epochs.push_back(std::move(record));
+    if (keeper != nullptr) keeper->after_epoch(report.epoch);
   }
+  if (search.stopped()) keeper->end_early();
   const auto calibration = cn::epoch_batches(
       train, {.batch_size = s.batch_size, .epoch = s.epochs + 1, .augment = s.augment, .device = s.device});
   const auto measure = [&](int edges, const cn::cell_table& normal, const cn::cell_table& reduction) {

@@ -26,7 +26,8 @@ class metrics_file {
  public:
   explicit metrics_file(std::filesystem::path path) : path_(std::move(path)) {}
 
-  void add(const epoch_record& epoch) {
+  /// `goes_on`: the rows of earlier epochs are in the file.
+  void add(const epoch_record& epoch, bool goes_on = false) {
     const auto& report = epoch.report;
     std::vector<std::string> columns{"epoch",     "weight_rate",     "train_loss",    "train_accuracy",
                                      "arch_loss", "held_out_before", "held_out_after"};
@@ -41,7 +42,7 @@ class metrics_file {
     }
     columns.emplace_back("seconds");
     row.push_back(fmt::format("{:.3f}", report.seconds));
-    if (!writer_) writer_.emplace(path_, columns);
+    if (!writer_) writer_.emplace(path_, columns, goes_on);
     writer_->row(row);
   }
 
@@ -112,10 +113,12 @@ inline search_history history_of(const cn::space_table& space, const std::vector
 /// One row for each epoch, cell and edge: the weight of the edge and those of its ops; written as epochs end.
 class weights_file {
  public:
-  weights_file(const std::filesystem::path& path, const cn::space_table& space)
-      : space_(space), writer_(path, columns(space)) {}
+  weights_file(std::filesystem::path path, const cn::space_table& space)
+      : path_(std::move(path)), space_(space) {}
 
-  void add(const epoch_record& epoch) {
+  /// `goes_on`: the rows of earlier epochs are in the file.
+  void add(const epoch_record& epoch, bool goes_on = false) {
+    if (!writer_) writer_.emplace(path_, columns(space_), goes_on);
     const auto history = history_of(space_, {epoch});
     for (const auto& cell : history.cells) {
       for (std::size_t e = 0; e < cell.edges.size(); ++e) {
@@ -124,7 +127,7 @@ class weights_file {
             fmt::format("{}", cell.edges[e].to),
             cell.edge_weights.empty() ? "" : fmt::format("{:.6g}", cell.edge_weights[0][e])};
         for (const double w : cell.op_weights[0][e]) row.push_back(fmt::format("{:.6g}", w));
-        writer_.row(row);
+        writer_->row(row);
       }
     }
   }
@@ -135,8 +138,9 @@ class weights_file {
     names.insert(names.end(), space.op_names.begin(), space.op_names.end());
     return names;
   }
+  std::filesystem::path path_;
   cn::space_table space_;
-  csv_writer writer_;
+  std::optional<csv_writer> writer_;
 };
 
 /// The same as JSON, with what the epochs report.

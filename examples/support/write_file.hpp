@@ -1,19 +1,15 @@
-// How does a program write a text file?
+// How does a program write a text file? Whole or not at all.
 #pragma once
 
-#include <crispnas/error.hpp>
+#include <crispnas/io/atomic_file.hpp>
 #include <filesystem>
-#include <fstream>
 #include <string>
 
 namespace support {
 
-/// Writes a whole file; throws crispnas::error when it cannot.
+/// Writes a whole file; throws crispnas::error when it cannot, and what was there is then untouched.
 inline void write_file(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text << std::flush;
-  if (!file)
-    throw crispnas::error("'" + path.string() + "' cannot be written. Check free space and permissions.");
+  crispnas::write_text(path, text);
 }
 
 }  // namespace support

@@ -22,11 +22,13 @@
 #include <crispnas/genotype/literal.hpp>
 #include <crispnas/genotype/nas_bench_201.hpp>
 #include <crispnas/genotype/text.hpp>
+#include <crispnas/io/checkpoints.hpp>
 #include <crispnas/io/safetensors.hpp>
 #include <crispnas/io/state.hpp>
 #include <crispnas/loss/da2s.hpp>
 #include <crispnas/loss/separation.hpp>
 #include <crispnas/search/configuration.hpp>
+#include <crispnas/search/configuration_text.hpp>
 #include <crispnas/search/searcher.hpp>
 #include <crispnas/spec.hpp>
 #include <crispnas/supernet/published_state.hpp>

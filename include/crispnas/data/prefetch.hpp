@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -113,6 +114,34 @@ class prefetched_batches {
 
   std::unique_ptr<state> state_;
   std::vector<std::thread> workers_;
+};
+
+/// The same for a reader that may start anywhere and may go back: batch(i) costs no waiting where i follows the one before.
+class batch_stream {
+ public:
+  explicit batch_stream(batch_source source) : source_(std::move(source)) {}
+
+  std::int64_t size() const { return source_.size; }
+
+  /// Batch i, 0 <= i < size().
+  crispnas::batch batch(std::int64_t i) {
+    if (!ahead_ || i != next_) {
+      ahead_.reset();
+      ahead_.emplace(
+          batch_source(source_.size - i, [make = source_.make, i](std::int64_t k) { return make(i + k); }));
+    }
+    next_ = i + 1;
+    auto ready = ahead_->next();
+    if (!ready)
+      throw error("batch_stream: batch " + std::to_string(i) + " is asked for, but there are " +
+                  std::to_string(source_.size) + ".");
+    return std::move(*ready);
+  }
+
+ private:
+  batch_source source_;
+  std::optional<prefetched_batches> ahead_;
+  std::int64_t next_ = 0;
 };
 
 }  // namespace crispnas

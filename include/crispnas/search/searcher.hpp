@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <crispnas/data/loader.hpp>
+#include <crispnas/data/prefetch.hpp>
 #include <crispnas/error.hpp>
 #include <crispnas/io/named_state.hpp>
 #include <crispnas/io/random_state.hpp>
@@ -82,8 +82,8 @@ class searcher {
                            .device = net_.options().device,
                            .dtype = net_.options().dtype};
     };
-    const batches train = epoch_batches(halves.weights, options_of(0));
-    const batches arch = epoch_batches(halves.architecture, options_of(1));
+    batch_stream train(epoch_batches(halves.weights, options_of(0)));
+    batch_stream arch(epoch_batches(halves.architecture, options_of(1)));
     const std::int64_t steps = std::min(train.size(), arch.size());
     if (position_.step > steps) {
       throw error("crispnas::searcher: " + std::to_string(position_.step) + " steps of epoch " +
@@ -159,7 +159,7 @@ class searcher {
     return stopped_;
   }
 
-  void step(const batches& train, const batches& arch, std::int64_t steps) {
+  void step(batch_stream& train, batch_stream& arch, std::int64_t steps) {
     const std::int64_t number = position_.step;
     const int epoch = static_cast<int>(position_.epoch);
     if (std::find(passed_over_.begin(), passed_over_.end(), number) != passed_over_.end()) {

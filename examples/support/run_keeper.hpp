@@ -1,0 +1,164 @@
+// How does a program keep a run that takes hours? It saves checkpoints on the way and when a signal asks it to end, and goes on from
+// them with --resume.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <crispnas/io/checkpoints.hpp>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "errors.hpp"
+#include "stop_signals.hpp"
+
+namespace support {
+
+struct keeper_flags {
+  std::vector<std::string> every{"1", "epochs"};
+  bool resume = false;
+  bool keep = false;
+};
+
+inline void add_keeper_flags(CLI::App& app, keeper_flags& flags) {
+  app.add_option(
+         "--checkpoint-every", flags.every,
+         "N steps, or N epochs: how often the run is saved in the folder checkpoints of --out; 0: never")
+      ->expected(1, 2)
+      ->type_name("N UNIT");
+  app.add_flag("--resume", flags.resume, "go on from the newest checkpoint that holds, if there is one");
+  app.add_flag("--keep-checkpoints", flags.keep, "do not remove the checkpoints when the run has ended");
+  app.footer(
+      "Exit codes: 0 done; 1 failed; 2 called in a way that cannot work; 128 + N stopped by signal N after "
+      "finishing a step and\n"
+      "saving (143 SIGTERM, 130 SIGINT, 138 SIGUSR1, 129 SIGHUP): go on with --resume. A second signal ends "
+      "at once.");
+}
+
+/// How often a run is saved.
+struct keeper_interval {
+  std::int64_t count = 1;  ///< 0: never
+  bool of_steps = false;
+};
+
+/// {"50", "steps"}; throws usage_error.
+inline keeper_interval parse_interval(const std::vector<std::string>& words) {
+  const auto refuse = [&](const std::string& what) {
+    throw usage_error("--checkpoint-every: " + what +
+                      " Write for example --checkpoint-every 100 steps, or 1 epochs, or 0.");
+  };
+  const std::string& number = words.front();
+  const bool digits =
+      !number.empty() && number.size() <= 9 && number.find_first_not_of("0123456789") == std::string::npos;
+  if (!digits) refuse("'" + number + "' is no whole number.");
+  const std::int64_t count = std::stoll(number);
+  if (count == 0) return {0, false};
+  if (words.size() < 2) refuse("of what? " + number + " steps or epochs.");
+  std::string unit = words[1];
+  if (!unit.ends_with('s')) unit += 's';
+  if (unit != "steps" && unit != "epochs") refuse("'" + words[1] + "' is neither steps nor epochs.");
+  return {count, unit == "steps"};
+}
+
+/// Every value of nested objects under a name such as options.clip.
+inline void add_settings(cn::text_pairs& pairs, const nlohmann::json& json, const std::string& prefix = {}) {
+  for (const auto& [key, value] : json.items()) {
+    const std::string name = prefix.empty() ? key : prefix + "." + key;
+    if (value.is_object()) {
+      add_settings(pairs, value, name);
+    } else {
+      pairs.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
+    }
+  }
+}
+
+class run_keeper {
+ public:
+  /// Throws usage_error where the folder has checkpoints and --resume is not given.
+  run_keeper(const std::filesystem::path& out, const keeper_flags& flags, cn::checkpoint_options options)
+      : out_(out.string()), interval_(parse_interval(flags.every)), resume_(flags.resume), keep_(flags.keep) {
+    if (interval_.count == 0) {
+      if (resume_)
+        throw usage_error(
+            "--resume and --checkpoint-every 0: without checkpoints there is nothing to go on from.");
+      return;
+    }
+    saved_.emplace(out, std::move(options));
+    if (saved_->exist() && !resume_) {
+      throw usage_error(
+          "folder '" + out_ +
+          "' has the checkpoints of a run that did not end. Give --resume to go on with it, take "
+          "another --out, or remove '" +
+          saved_->folder().string() + "' to begin again.");
+    }
+  }
+
+  /// From here on the run can be saved: `state` is all that it is, `position` is for people. Puts the newest checkpoint back where there
+  /// is one and it was asked for.
+  void begin(std::function<cn::named_state()> state, std::function<std::string()> position) {
+    state_ = std::move(state);
+    position_ = std::move(position);
+    if (!saved_) return;
+    const auto from = saved_->load(state_());
+    resumed_ = from.has_value();
+    if (resumed_) {
+      std::printf("goes on from %s\n", from->c_str());
+    } else if (resume_) {
+      std::printf("there is no checkpoint in '%s' yet: begins at the beginning\n", out_.c_str());
+    }
+    std::fflush(stdout);
+  }
+  /// Whether a checkpoint was put back.
+  bool resumed() const { return resumed_; }
+
+  void after_step() {
+    if (interval_.of_steps && ++steps_ % interval_.count == 0) save();
+  }
+  void after_epoch(int epoch) {
+    if (!interval_.of_steps && interval_.count > 0 && epoch % interval_.count == 0) save();
+  }
+
+  /// Whether a signal has asked the program to end.
+  bool stop() const { return signals_.received() != 0; }
+
+  /// After a stop: saves and throws ended_early.
+  [[noreturn]] void end_early() {
+    const int signal = signals_.received();
+    std::string text = "stopped by " + std::string(stop_signals::name(signal)) + " at " + position_() + "; ";
+    if (saved_) {
+      save();
+      text += "saved in '" + saved_->folder().string() + "': go on with --resume.";
+    } else {
+      text += "nothing was saved (--checkpoint-every 0).";
+    }
+    throw ended_early(text, 128 + signal);
+  }
+
+  /// The run has ended and its results are written.
+  void done() {
+    if (saved_ && !keep_) saved_->remove_all();
+  }
+
+ private:
+  void save() {
+    if (saved_) saved_->save(state_(), position_());
+  }
+
+  std::string out_;
+  keeper_interval interval_;
+  bool resume_;
+  bool keep_;
+  std::optional<cn::checkpoints> saved_;
+  stop_signals signals_;
+  std::function<cn::named_state()> state_;
+  std::function<std::string()> position_;
+  std::int64_t steps_ = 0;
+  bool resumed_ = false;
+};
+
+}  // namespace support

@@ -1,0 +1,322 @@
+// Checkpoints of a small state: what comes back, what is refused, and what a save leaves when any of its calls fails.
+#include <crispnas/io/checkpoints.hpp>
+#include <crispnas/io/random_state.hpp>
+#include <iterator>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "failing_files.hpp"
+#include "files.hpp"
+#include "support.hpp"
+
+namespace cn = crispnas;
+using tests::fault;
+using tests::message_of;
+
+namespace {
+
+/// A run of a few numbers; `generation` says how far it has come.
+struct small_run {
+  at::Tensor weights = at::zeros({3, 4});
+  at::Tensor statistics = at::zeros({5}, at::kDouble);
+  std::int64_t step = 0;
+  double sum = 0.0;
+  std::vector<double> curve;
+  std::vector<std::int64_t> passed;
+  std::string names;
+
+  void advance(int to) {
+    weights.fill_(to + 0.1);
+    statistics.fill_(1.0 / to);
+    step = to;
+    sum = to / 3.0;
+    curve.assign(static_cast<std::size_t>(to), to / 7.0);
+    passed.assign(1, to);
+    names.assign(static_cast<std::size_t>(to), 'x');
+  }
+  cn::named_state state() {
+    cn::named_state all;
+    all.add("weights", weights);
+    all.add("statistics", statistics);
+    all.add("step", step);
+    all.add("sum", sum);
+    all.add("curve", curve);
+    all.add("passed", passed);
+    all.add("names", names);
+    all.add("random", cn::random_state(at::kCPU));
+    return all;
+  }
+  bool is_at(int to) const {
+    return step == to && at::equal(weights, at::full({3, 4}, to + 0.1)) && sum == to / 3.0 &&
+           curve == std::vector<double>(static_cast<std::size_t>(to), to / 7.0) &&
+           names.size() == static_cast<std::size_t>(to);
+  }
+};
+static_assert(cn::has_state<small_run>, "tests: a run of numbers can be checkpointed.");
+
+struct quiet_log {
+  std::string lines;
+  cn::checkpoint_options options(cn::text_pairs configuration = {{"epochs", "50"}}) {
+    return {.configuration = std::move(configuration),
+            .outputs = {"metrics.csv"},
+            .log = [this](const std::string& l) { lines += l + "\n"; }};
+  }
+};
+
+void append(const std::filesystem::path& file, const std::string& text) {
+  std::ofstream(file, std::ios::binary | std::ios::app) << text;
+}
+
+std::string bytes_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void flip(const std::filesystem::path& path, std::size_t byte) {
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekg(static_cast<std::streamoff>(byte));
+  const char c = static_cast<char>(file.get() ^ 1);
+  file.seekp(static_cast<std::streamoff>(byte)).put(c);
+}
+
+}  // namespace
+
+TEST_CASE("a state comes back bit for bit, random generators included") {
+  const tests::temporary_folder folder;
+  quiet_log log;
+  small_run run;
+  run.advance(1);
+  run.sum = std::nan("");
+  at::Tensor draw;
+  {
+    cn::checkpoints saved(folder.path(), log.options());
+    CHECK(!saved.exist());
+    CHECK(!saved.load(run.state()));
+    saved.save(run.state(), "step 1");
+    draw = at::rand({4});
+    CHECK(saved.exist());
+  }
+  small_run other;
+  cn::checkpoints saved(folder.path(), log.options());
+  at::rand({7});
+  CHECK(saved.load(other.state()) == "step 1");
+  CHECK(at::equal(at::rand({4}), draw));
+  CHECK(std::isnan(other.sum));
+  CHECK(at::equal(other.weights, run.weights));
+  CHECK(at::equal(other.statistics, run.statistics));
+  CHECK(other.curve == run.curve);
+  CHECK(other.passed == run.passed);
+  CHECK(other.names == run.names);
+  CHECK(log.lines.empty());
+}
+
+TEST_CASE("values of a state are copies, and a state is put back whole or not at all") {
+  small_run run;
+  run.advance(2);
+  const auto values = run.state().values();
+  run.advance(3);
+  run.state().restore(values);
+  run.names = "xx";
+  CHECK(run.is_at(2));
+  auto broken = values;
+  broken[0].second = at::zeros({4, 3});
+  broken[1].second = at::zeros({5});
+  broken[4].second = at::zeros({1, 1}, at::kDouble);
+  broken[2].first = "stop";
+  broken.push_back(values[3]);
+  run.advance(3);
+  const auto message = message_of([&] { run.state().restore(broken); });
+  for (const char* part : {"weights has shape [4, 3] instead of [3, 4]",
+                           "statistics is Float instead of Double", "curve has shape [1, 1] instead of [3]",
+                           "step is missing", "stop is not of this run", "sum is there twice"})
+    CHECK_SAYS(message, part);
+  CHECK(run.is_at(3));
+  CHECK_SAYS(message_of([&] {
+               cn::named_state twice;
+               twice.add("a", run.step);
+               twice.add("a", run.sum);
+             }),
+             "'a' is there twice");
+}
+
+TEST_CASE("two generations are kept, damaged ones are passed over and told") {
+  const tests::temporary_folder folder;
+  quiet_log log;
+  small_run run;
+  const auto name = [&](int n) {
+    return folder.path() / "checkpoints" / cn::generation_name(std::uint64_t(n));
+  };
+  const auto state = [&](int n) { return name(n) / "state.safetensors"; };
+  {
+    cn::checkpoints saved(folder.path(), log.options());
+    for (int to = 1; to <= 4; ++to) {
+      run.advance(to);
+      append(folder.path() / "metrics.csv", "row\n");
+      saved.save(run.state(), "step " + std::to_string(to));
+    }
+  }
+  CHECK(!std::filesystem::exists(name(2)));
+  CHECK(std::filesystem::exists(name(3)));
+  CHECK(bytes_of(folder.path() / "checkpoints" / "LATEST") == "ckpt-000004\n");
+  append(folder.path() / "metrics.csv", "a row that was not yet checkpointed\n");
+  flip(state(4), 100);
+  {
+    small_run other;
+    cn::checkpoints saved(folder.path(), log.options());
+    CHECK(saved.load(other.state()) == "step 3");
+    CHECK(other.is_at(3));
+    CHECK_SAYS(log.lines, "ckpt-000004' does not hold: its file 'state.safetensors' is damaged");
+    CHECK(bytes_of(folder.path() / "metrics.csv") == "row\nrow\nrow\n");
+    other.advance(4);
+    saved.save(other.state(), "step 4 again");
+  }
+  CHECK(std::filesystem::exists(name(3)));  // the one that holds is kept, not the damaged one
+  CHECK(!std::filesystem::exists(name(4)));
+  CHECK(std::filesystem::exists(name(5)));
+
+  flip(state(3), 100);
+  std::filesystem::remove(name(5) / "MANIFEST.json");
+  small_run other;
+  cn::checkpoints saved(folder.path(), log.options());
+  const auto message = message_of([&] { saved.load(other.state()); });
+  CHECK_SAYS(message, "has checkpoints, but none holds");
+  CHECK_SAYS(message, "ckpt-000005' does not hold: its manifest cannot be opened");
+  CHECK_SAYS(message, "ckpt-000003' does not hold: its file");
+  CHECK(other.step == 0);
+  CHECK_SAYS(message_of([&] { saved.save(other.state(), ""); }),
+             "has the checkpoints of another run. Load them first");
+  CHECK(saved.exist());
+  saved.remove_all();
+  CHECK(!saved.exist());
+}
+
+TEST_CASE("another configuration, another run, cut outputs: refused, and nothing has changed") {
+  const tests::temporary_folder folder;
+  quiet_log log;
+  small_run run;
+  run.advance(1);
+  append(folder.path() / "metrics.csv", "row\n");
+  {
+    cn::checkpoints saved(folder.path(), log.options({{"epochs", "50"}, {"seed", "1"}, {"old", "x"}}));
+    saved.save(run.state(), "step 1");
+  }
+  small_run other;
+  {
+    cn::checkpoints saved(folder.path(), log.options({{"epochs", "60"}, {"seed", "1"}, {"new", "y"}}));
+    CHECK_SAYS(message_of([&] { saved.load(other.state()); }),
+               "is of another configuration:\n  epochs: 50 there, 60 here\n  old: x there, absent here\n  "
+               "new: absent "
+               "there, y here\nGo on with the same configuration");
+  }
+  cn::checkpoints saved(folder.path(), log.options({{"epochs", "50"}, {"seed", "1"}, {"old", "x"}}));
+  CHECK_SAYS(message_of([&] { cn::checkpoints(folder.path(), log.options()); }), "is in use: another run");
+  cn::named_state part;
+  part.add("weights", other.weights);
+  CHECK_SAYS(message_of([&] { saved.load(part); }), "ckpt-000001': the saved state does not fit this run: ");
+  std::filesystem::resize_file(folder.path() / "metrics.csv", 3);
+  CHECK_SAYS(message_of([&] { saved.load(other.state()); }),
+             "metrics.csv' has 3 bytes, but had 4 when it was made");
+  CHECK(other.step == 0);
+  CHECK_SAYS(message_of([&] { cn::checkpoints("/proc/none"); }), "cannot be made");
+}
+
+TEST_CASE("a failure at each call of a save: the old or the new generation loads") {
+  // The folder that each case begins with: none, or generations 1 and 2.
+  for (const int before : {0, 2}) {
+    int cases = 0;
+    int refused = 0;
+    for (const bool power : {false, true}) {
+      for (const auto what : {fault::io_error, fault::no_space, fault::interrupted, fault::short_count,
+                              fault::exit_before, fault::exit_after}) {
+        const bool ends = what == fault::exit_before || what == fault::exit_after;
+        if (power && !ends) continue;
+        for (int number = 1;; ++number) {
+          const tests::temporary_folder folder;
+          quiet_log log;
+          small_run run;
+          tests::failing_files none(0, fault::none);  // calls that do not wait for the disk
+          const auto fast = [&] {
+            auto options = log.options();
+            options.calls = &none;
+            return options;
+          };
+          const auto metrics = folder.path() / "metrics.csv";
+          {
+            cn::checkpoints saved(folder.path(), fast());
+            for (int to = 1; to <= before; ++to) {
+              run.advance(to);
+              append(metrics, "row\n");
+              saved.save(run.state(), "");
+            }
+          }
+          tests::failing_files calls(number, what);
+          std::string message;
+          {
+            auto options = log.options();
+            options.calls = &calls;
+            message = message_of([&] {
+              cn::checkpoints saved(folder.path(), std::move(options));
+              saved.load(run.state());
+              run.advance(before + 1);
+              append(metrics, "row\n");
+              saved.save(run.state(), "");
+            });
+          }
+          if (power && calls.ended()) calls.lose_power();
+          const std::string at = calls.name_of_call() + ", call " + std::to_string(number);
+          CAPTURE(at);
+          CAPTURE(message);
+          CAPTURE(int(what));
+          CAPTURE(power);
+          small_run after;
+          {
+            cn::checkpoints saved(folder.path(), fast());
+            REQUIRE(message_of([&] { saved.load(after.state()); }).empty());
+            const bool is_new = after.is_at(before + 1);
+            CHECK((is_new || after.is_at(before) || (before == 0 && after.step == 0)));
+            if (message.empty()) CHECK(is_new);
+            if (!message.empty()) ++refused;
+            // And it goes on from there.
+            const int now = int(after.step);
+            after.advance(now + 1);
+            saved.save(after.state(), "");
+            const auto there = std::distance(std::filesystem::directory_iterator(saved.folder()), {});
+            CHECK(there ==
+                  std::min(now + 1, 2) + 2);  // generations, LATEST, the lock; nothing that saves left behind
+          }
+          if (what == fault::interrupted && at.starts_with("close")) CHECK(message.empty());
+          if (what == fault::short_count) CHECK(message.empty());
+          if (what == fault::no_space && at.starts_with("write") && !message.empty())
+            CHECK_SAYS(message, "No space left on device). It needs ");
+          if (!calls.met()) {
+            CHECK(message.empty());
+            break;
+          }
+          ++cases;
+        }
+      }
+    }
+    MESSAGE(cases << " cases, " << refused << " of them saves that told of a failure");
+    CHECK(cases > 200);
+  }
+}
+
+TEST_CASE("too little room is told before anything is written") {
+  struct full_disk final : cn::file_calls {
+    int free_bytes(const char*, std::uint64_t& bytes) override {
+      bytes = 100;
+      return 0;
+    }
+  } calls;
+  const tests::temporary_folder folder;
+  quiet_log log;
+  small_run run;
+  auto options = log.options();
+  options.calls = &calls;
+  cn::checkpoints saved(folder.path(), options);
+  const auto message = message_of([&] { saved.save(run.state(), ""); });
+  CHECK_SAYS(message, "no checkpoint can be written to '" + saved.folder().string() + "': it needs ");
+  CHECK_SAYS(message, " KiB, but 100 bytes are free there");
+  CHECK(!saved.exist());
+}

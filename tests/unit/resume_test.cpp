@@ -1,0 +1,426 @@
+// A search that is stopped anywhere and gone on from in another one ends as if it had not been; numbers that are lost;
+// memory that runs out.
+#include <sys/resource.h>
+
+#include <crispnas/io/checkpoints.hpp>
+#include <crispnas/loss/da2s.hpp>
+#include <crispnas/search/configuration_text.hpp>
+#include <crispnas/search/searcher.hpp>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "files.hpp"
+#include "support.hpp"
+
+namespace cn = crispnas;
+using test::contains;
+using test::message_of;
+
+namespace {
+
+using space = cn::spec<cn::darts_cell, cn::edges_3_of_14>;
+
+cn::labelled_images images(std::int64_t n) {
+  auto generator = at::detail::createCPUGenerator(3);
+  const at::Tensor labels = at::arange(n, at::kLong) % 2;
+  const at::Tensor noise = at::randint(0, 100, {n, 3, 8, 8}, generator, at::TensorOptions().dtype(at::kLong));
+  return {(noise + labels.view({n, 1, 1, 1}) * 120).to(at::kByte), labels, 2};
+}
+
+/// Three steps an epoch; alpha waits in the first, beta in the first two: each epoch is another phase.
+cn::search_options quick() {
+  cn::search_options o;
+  o.epochs = 4;
+  o.batch_size = 8;
+  o.seed = 5;
+  o.alpha_rate = o.beta_rate = 0.05;
+  o.alpha_warmup = 0.25;
+  o.beta_warmup = 0.5;
+  return o;
+}
+
+struct one_search {
+  cn::supernet<space> net;
+  cn::searcher search;
+  explicit one_search(const cn::search_options& o, at::ScalarType dtype = at::kFloat)
+      : net({.channels = 8, .cells = 2, .classes = 2, .seed = 1, .dtype = dtype}), search(net, o) {}
+};
+
+/// Equal to the last bit, NaN to NaN; wall time apart.
+bool same(const cn::named_tensors& a, const cn::named_tensors& b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i].first != b[i].first || a[i].second.sizes() != b[i].second.sizes()) return false;
+    if (a[i].first == "totals.seconds") continue;
+    const auto bytes = a[i].second.nbytes();
+    if (std::memcmp(a[i].second.const_data_ptr(), b[i].second.const_data_ptr(), bytes) != 0) {
+      MESSAGE(a[i].first << " differs");
+      return false;
+    }
+  }
+  return true;
+}
+
+struct told {
+  int epoch;
+  double weight_rate, train_loss, train_accuracy, arch_loss;
+  std::vector<double> terms;
+  explicit told(const cn::epoch_report& r)
+      : epoch(r.epoch),
+        weight_rate(r.weight_rate),
+        train_loss(r.train_loss),
+        train_accuracy(r.train_accuracy),
+        arch_loss(std::isnan(r.arch_loss) ? -1.0 : r.arch_loss) {
+    for (const auto& t : r.terms) terms.insert(terms.end(), {t.value, t.factor, double(t.name.size())});
+  }
+  bool operator==(const told&) const = default;
+};
+
+std::vector<told> run(cn::searcher& search, const cn::labelled_images& data) {
+  std::vector<told> reports;
+  for (const auto& r : search.run(data)) reports.emplace_back(r);
+  return reports;
+}
+
+}  // namespace
+
+TEST_CASE("stopped after any step, gone on from by another search: the same to the last bit") {
+  const auto data = images(48);
+  for (const auto order :
+       {cn::search_order::first, cn::search_order::second, cn::search_order::single_level}) {
+    auto options = quick();
+    options.order = order;
+    one_search whole(options);
+    const auto expected = run(whole.search, data);
+    const auto end = whole.search.state().values();
+    CHECK(expected.size() == 4);
+    CHECK(whole.search.position_text() == "the end");
+    CHECK(run(whole.search, data).empty());  // nothing is left to do
+    for (int cut = 0; cut <= 12; order == cn::search_order::first ? ++cut : cut += 5) {
+      CAPTURE(cut);
+      int steps = 0;
+      auto stopping = options;
+      stopping.on_step = [&](const cn::step_progress&) { ++steps; };
+      stopping.stop = [&] { return steps >= cut; };
+      std::optional<one_search> first(stopping);
+      auto reports = run(first->search, data);
+      CHECK(first->search.stopped() == (cut < 12));
+      const auto saved = first->search.state().values();
+      first.reset();
+      one_search second(options);
+      at::rand({3});
+      second.search.state().restore(saved);
+      for (const auto& r : run(second.search, data)) reports.push_back(r);
+      CHECK((reports == expected));
+      CHECK(same(second.search.state().values(), end));
+    }
+  }
+}
+
+TEST_CASE("saved while it steps: a step's numbers are in what is saved") {
+  const auto data = images(48);
+  one_search whole(quick());
+  const auto expected = run(whole.search, data);
+  const auto end = whole.search.state().values();
+  for (const int at : {1, 3, 4, 8, 12}) {  // the last step of an epoch among them: its report comes again
+    cn::named_tensors saved;
+    std::string position;
+    auto options = quick();
+    one_search* running = nullptr;
+    int steps = 0;
+    options.on_step = [&](const cn::step_progress&) {
+      if (++steps != at) return;
+      saved = running->search.state().values();
+      position = running->search.position_text();
+    };
+    one_search first(options);
+    running = &first;
+    CHECK((run(first.search, data) == expected));  // saving changes nothing
+    one_search second(quick());
+    second.search.state().restore(saved);
+    CHECK(position ==
+          "epoch " + std::to_string((at - 1) / 3 + 1) + " of 4, step " + std::to_string((at - 1) % 3 + 1));
+    const auto rest = run(second.search, data);
+    CHECK((rest == std::vector<told>(expected.begin() + (at - 1) / 3, expected.end())));
+    CHECK(same(second.search.state().values(), end));
+  }
+}
+
+TEST_CASE("a search and its checkpoints") {
+  const tests::temporary_folder folder;
+  const auto data = images(48);
+  const auto begin = [&](cn::searcher& search, double rate = 0.025) {
+    auto configuration = cn::configuration_text(search);
+    configuration.emplace_back("data", cn::data_digest(data));
+    if (rate != 0.025) configuration[22].second = "0.5";
+    return cn::checkpoints(folder.path(), {.configuration = configuration});
+  };
+  one_search whole(quick());
+  const auto expected = run(whole.search, data);
+  {
+    one_search first(quick());
+    auto saved = begin(first.search);
+    CHECK(!saved.load(first.search.state()));
+    for (const auto& epoch : first.search.run(data)) {
+      saved.save(first.search.state(), first.search.position_text());
+      if (epoch.epoch == 2) break;
+    }
+  }
+  {
+    auto other = quick();
+    other.weight_rate = 0.5;
+    other.epochs = 5;
+    one_search second(other);
+    auto saved = begin(second.search);
+    CHECK_SAYS(message_of([&] { saved.load(second.search.state()); }),
+               "is of another configuration:\n  epochs: 4 there, 5 here\n  weight_rate: 0.025000000000000001 "
+               "there, 0.5 here");
+  }
+  one_search second(quick());
+  auto saved = begin(second.search);
+  CHECK(saved.load(second.search.state()) == "epoch 3 of 4, step 0");
+  const auto rest = run(second.search, data);
+  CHECK((rest == std::vector<told>(expected.begin() + 2, expected.end())));
+  CHECK(same(second.search.state().values(), whole.search.state().values()));
+  CHECK(cn::data_digest(data) != cn::data_digest(images(50)));
+  second.search.state().restore([&] {
+    auto values = second.search.state().values();
+    for (auto& [name, value] : values) {
+      if (name == "epoch") value.fill_(2);
+      if (name == "step") value.fill_(7);
+    }
+    return values;
+  }());
+  CHECK_SAYS(message_of([&] { run(second.search, data); }),
+             "7 steps of epoch 2 are done, but these images make only 3");
+}
+
+namespace {
+
+/// Puts a NaN or an infinity somewhere before step `at` (from 1) is computed.
+struct poison {
+  std::string where;
+  double value;
+  int at;
+};
+
+/// The search of quick() in which that happens; returns what its error says.
+std::string run_poisoned(one_search& s, cn::search_options& hooks, const poison& p,
+                         const cn::labelled_images& data, int& steps) {
+  // The searcher has its own copy of the options: the hooks reach it by reference.
+  hooks.stop = [&s, &steps, p] {
+    if (steps + 1 != p.at) return false;
+    const at::NoGradGuard no_grad;
+    if (p.where == "weight")
+      at::Tensor(s.net.named_parameters()["classifier.weight"]).view(-1)[0].fill_(p.value);
+    if (p.where == "alpha") at::Tensor(s.net.arch().alpha(0)).view(-1)[3].fill_(p.value);
+    if (p.where == "beta") at::Tensor(s.net.arch().beta(0)).view(-1)[0].fill_(p.value);
+    if (p.where == "variance") {
+      for (const auto& b : s.net.named_buffers()) {
+        if (!b.key().ends_with("running_var")) continue;
+        at::Tensor(b.value())[0].fill_(p.value);
+        break;
+      }
+    }
+    return false;
+  };
+  return message_of([&] { run(s.search, data); });
+}
+
+}  // namespace
+
+TEST_CASE("a lost number stops the search within two steps, and is not saved") {
+  const auto data = images(48);
+  const double nan = std::nan("");
+  const double infinite = std::numeric_limits<double>::infinity();
+  for (const auto& p : {poison{"weight", nan, 8}, poison{"weight", infinite, 8}, poison{"alpha", nan, 8},
+                        poison{"alpha", infinite, 8}, poison{"beta", nan, 10}, poison{"variance", nan, 8},
+                        poison{"variance", infinite, 2}}) {
+    CAPTURE(p.where);
+    CAPTURE(p.value);
+    int steps = 0;
+    one_search* running = nullptr;
+    cn::search_options hooks;
+    std::optional<std::string> position;
+    auto options = quick();
+    options.on_step = [&](const cn::step_progress&) { ++steps; };
+    options.stop = [&] { return hooks.stop && hooks.stop(); };
+    one_search s(options);
+    running = &s;
+    const auto message = run_poisoned(s, hooks, p, data, steps);
+    CHECK(steps <= p.at + 1);
+    const int epoch = (p.at - 1) / 3 + 1;
+    CHECK_SAYS(message, "a number was lost in epoch " + std::to_string(epoch) + ", step " +
+                            std::to_string((p.at - 1) % 3 + 1) + ": weight loss ");
+    CHECK_SAYS(message, ". Weight rate 0.");
+    CHECK_SAYS(message, "; images of the half that trains the weights: ");
+    CHECK_SAYS(message, "; of the other half: ");
+    if (p.where == "variance") CHECK_SAYS(message, "running_var first among the statistics of batch norm");
+    if (p.where == "alpha") CHECK_SAYS(message, "alphas_normal");
+    if (p.where == "beta") CHECK_SAYS(message, "betas_normal");
+    CHECK_SAYS(message_of([&] { running->search.state(); }), "a number was lost");  // so it cannot be saved
+  }
+}
+
+namespace {
+
+/// A regularizer that is NaN when it is called for the `lost_calls` named here, from 1.
+std::vector<int> lost_calls;
+int calls_so_far = 0;
+cn::loss_terms sometimes_lost(const cn::architecture& arch, int epoch, int epochs) {
+  auto terms = cn::regularizer_terms<cn::da2s<>>::at(arch, epoch, epochs);
+  ++calls_so_far;
+  if (std::find(lost_calls.begin(), lost_calls.end(), calls_so_far) != lost_calls.end())
+    terms.front().value = terms.front().value * std::nan("");
+  return terms;
+}
+
+struct lossy_search {
+  cn::supernet<space> net{{.channels = 8, .cells = 2, .classes = 2, .seed = 1}};
+  cn::searcher search;
+  explicit lossy_search(const cn::search_options& o) : search(net, &sometimes_lost, o) {}
+};
+
+}  // namespace
+
+TEST_CASE("skipping and rolling back: a lost step leaves nothing behind") {
+  const auto data = images(48);
+  auto options = quick();
+  options.alpha_warmup = options.beta_warmup = 0.0;
+  for (const auto policy : {cn::lost_numbers::skip, cn::lost_numbers::roll_back}) {
+    CAPTURE(int(policy));
+    options.when_lost = policy;
+    calls_so_far = 0;
+    lost_calls = {};
+    lossy_search clean(options);
+    const auto expected = run(clean.search, data);
+    CHECK(expected.size() == 4);
+    // Step 2 of epoch 2 is lost. Up to there all is the same, and its images have taught nothing.
+    std::vector<cn::named_tensors> after;
+    lossy_search* running = nullptr;
+    auto watching = options;
+    watching.on_step = [&](const cn::step_progress& p) {
+      if (p.epoch == 2 && p.step <= 2) after.push_back(running->search.state().values());
+    };
+    calls_so_far = 0;
+    lost_calls = {5};
+    lossy_search lossy(watching);
+    running = &lossy;
+    const auto reports = run(lossy.search, data);
+    CHECK(reports.size() == 4);
+    CHECK((reports.front() == expected.front()));
+    CHECK(!(reports[1] == expected[1]));
+    for (const auto& r : reports) CHECK(std::isfinite(r.train_loss));
+    for (const auto& [name, values] : lossy.search.state().values()) {
+      if (name != "random.cpu" && name != "totals.arch_loss" && values.is_floating_point())
+        CHECK(at::isfinite(values).all().item<bool>());
+      if (name == "lost_steps") CHECK(values.item<std::int64_t>() == 1);
+    }
+    if (policy == cn::lost_numbers::skip) {
+      REQUIRE(after.size() == 2);
+      for (std::size_t i = 0; i < after[0].size(); ++i) {
+        const auto& name = after[0][i].first;
+        if (name.starts_with("weights.") || name.starts_with("statistics.") || name.starts_with("arch.") ||
+            name.starts_with("sgd.") || name.find(".mean.") != std::string::npos)
+          CHECK(at::equal(after[0][i].second, after[1][i].second));
+      }
+    }
+    // At most so many.
+    calls_so_far = 0;
+    lost_calls = {2, 4, 6, 8, 10, 12, 14};
+    lossy_search hopeless(options);
+    const auto message = message_of([&] { run(hopeless.search, data); });
+    CHECK_SAYS(message, "a number was lost in epoch ");
+    CHECK_SAYS(message, "3 such steps were passed over before");
+  }
+  options.when_lost = cn::lost_numbers::roll_back;
+  // A run that rolled back can be stopped and gone on from, too.
+  calls_so_far = 0;
+  lost_calls = {5};
+  lossy_search whole(options);
+  run(whole.search, data);
+  calls_so_far = 0;
+  int steps = 0;
+  auto stopping = options;
+  stopping.on_step = [&](const cn::step_progress&) { ++steps; };
+  stopping.stop = [&] { return steps >= 6; };  // 1 2 3, 1 2 (3) 1: in epoch 2, on its second way
+  lossy_search first(stopping);
+  run(first.search, data);
+  CHECK(first.search.stopped());
+  lossy_search second(options);
+  second.search.state().restore(first.search.state().values());
+  lost_calls = {};
+  run(second.search, data);
+  CHECK(same(second.search.state().values(), whole.search.state().values()));
+  CHECK_SAYS(message_of([] {
+               auto o = quick();
+               o.lost_limit = -1;
+               one_search s(o);
+             }),
+             "lost_limit = -1");
+}
+
+TEST_CASE("memory that runs out is an error that says what to change, and a smaller batch goes on") {
+  rlimit old_limit{};
+  REQUIRE(getrlimit(RLIMIT_AS, &old_limit) == 0);
+  const auto data = images(8000);
+  auto options = quick();
+  options.epochs = 1;
+  options.batch_size = 4000;
+  one_search s(options);
+  {
+    auto warm = quick();
+    warm.epochs = 1;
+    one_search small(warm);
+    run(small.search, images(16));  // threads and code are there
+  }
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t pages = 0;
+  statm >> pages;
+  const rlimit little{pages * 4096 + (std::uint64_t{64} << 20), old_limit.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_AS, &little) == 0);
+  std::string message;
+  try {
+    run(s.search, data);
+  } catch (const cn::out_of_memory& e) {
+    message = e.what();
+  }
+  CHECK_SAYS(message, "there is not enough memory: ");
+  CHECK_SAYS(message, "; the process holds ");
+  CHECK_SAYS(message,
+             "batch_size = 4000. Most memory holds what passes keep of each image: take a smaller "
+             "batch_size, a larger K");
+  options.batch_size = 8;
+  cn::searcher smaller(s.net, options);  // the same network
+  const auto reports = run(smaller, images(16));
+  setrlimit(RLIMIT_AS, &old_limit);
+  CHECK(reports.size() == 1);
+  CHECK(std::isfinite(reports.front().train_loss));
+
+  const auto advice = [] { return std::string("Do something."); };
+  CHECK_SAYS(message_of([&] { cn::within_memory([]() -> int { throw std::bad_alloc(); }, advice); }),
+             "could not be allocated; the process holds ");
+  CHECK_SAYS(message_of([&] {
+               cn::within_memory(
+                   []() -> int {
+                     TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory. Tried 2 GiB\nmore");
+                     return 0;
+                   },
+                   advice);
+             }),
+             "there is not enough memory: CUDA out of memory. Tried 2 GiB; the process holds ");
+  CHECK_SAYS(
+      message_of([&] { cn::within_memory([] { return at::empty({std::int64_t{1} << 46}); }, advice); }),
+      "256.0 TiB were asked for");
+  CHECK_THROWS_AS(cn::within_memory(
+                      []() -> int {
+                        TORCH_CHECK(false, "other");
+                        return 0;
+                      },
+                      advice),
+                  c10::Error);
+  CHECK(cn::within_memory([] { return 3; }, advice) == 3);
+}
