@@ -10,17 +10,11 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "write_file.hpp"
+
 namespace support {
 
 namespace cn = crispnas;
-
-/// Writes a whole file; throws crispnas::error when it cannot.
-inline void write_file(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text << std::flush;
-  if (!file) throw cn::error("'" + path.string() + "' cannot be written. Check free space and permissions.");
-}
-
 /// JSON as a file has it; bytes of users' names that are no text are replaced.
 inline std::string json_text(const nlohmann::json& json) {
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
