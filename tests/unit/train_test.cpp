@@ -19,6 +19,7 @@
 
 #include "doctest.hpp"
 #include "files.hpp"
+#include "support/datasets.hpp"
 #include "support/image_folder.hpp"
 
 namespace cn = crispnas;
@@ -264,6 +265,23 @@ TEST_CASE("channels last: the same training up to rounding, the same names and s
     CHECK(results[0][i].sizes() == results[1][i].sizes());
     CHECK(at::allclose(results[0][i], results[1][i], 1e-8, 1e-9));
   }
+}
+
+TEST_CASE("a 1x1 convolution of stride 2 is the same with channels last, gradients included") {
+  const auto generator = at::detail::createCPUGenerator(5);
+  cn::nn::conv2d conv({generator, at::kCPU, at::kDouble}, cn::nn::conv_shape{4, 8, 1, 2});
+  const auto x = torch::randn({3, 4, 9, 8}, generator, torch::kDouble);
+  const auto run = [&](const at::Tensor& image) {
+    const auto in = image.detach().requires_grad_();
+    const auto y = conv.forward(in.slice(2, 1));  // as the second half of a factorized reduction
+    auto results = torch::autograd::grad({y.pow(3).sum()}, {in, conv.weight()});
+    results.push_back(y.detach());
+    return results;
+  };
+  const auto rows = run(x);
+  const auto last = run(x.contiguous(at::MemoryFormat::ChannelsLast));
+  CHECK(rows[2].sizes() == at::IntArrayRef{3, 8, 4, 4});
+  for (std::size_t i = 0; i < rows.size(); ++i) CHECK(at::allclose(rows[i], last[i], 1e-12, 1e-12));
 }
 
 TEST_CASE("bfloat16 by autocast on the CPU: trains, parameters stay float32, autocast is off afterwards") {
@@ -740,6 +758,34 @@ TEST_CASE(
                support::list_images(folder.path() / "val", *unreadable, std::vector<std::string>{"a"});
              }),
              "has a class 'b' that the training images lack");
+}
+
+TEST_CASE("CIFAR-100 and MNIST are found by the names of their files") {
+  const tests::temporary_folder folder;
+  const auto record = [](char coarse, char fine, char pixel) {
+    return std::string{coarse, fine} + std::string(3072, pixel);
+  };
+  folder.write("train.bin", record(3, 42, 10) + record(4, 99, 30));
+  folder.write("test.bin", record(5, 7, 20));
+  const auto cifar = support::load_cifar100(folder.path());
+  CHECK(cifar.train.classes() == 100);
+  CHECK(cifar.train.labels()[1].item<int>() == 99);
+  CHECK(cifar.held_out.labels()[0].item<int>() == 7);
+  CHECK(cifar.held_out.mean() == cifar.train.mean());
+  CHECK_SAYS(message_of([] { support::load_cifar100("no/such"); }), "does not exist");
+
+  const auto word = [](std::uint8_t value) { return std::string(3, '\0') + static_cast<char>(value); };
+  const std::string images =
+      std::string("\0\0\x08\x03", 4) + word(1) + word(28) + word(28) + std::string(784, '\7');
+  const std::string labels = std::string("\0\0\x08\x01", 4) + word(1) + '\5';
+  for (const char* prefix : {"train", "t10k"}) {
+    folder.write(std::string(prefix) + "-images-idx3-ubyte", images);
+    folder.write(std::string(prefix) + "-labels-idx1-ubyte", labels);
+  }
+  const auto mnist = support::load_mnist(folder.path());
+  CHECK(mnist.train.images().sizes() == at::IntArrayRef{1, 1, 28, 28});
+  CHECK(mnist.held_out.labels()[0].item<int>() == 5);
+  CHECK_SAYS(message_of([] { support::load_mnist("/"); }), "Get the IDX files of MNIST");
 }
 
 TEST_CASE("photographs of a real folder: all decode, nearly as fast as a bare loop of libjpeg-turbo") {

@@ -99,11 +99,9 @@ struct resample_taps {
   resample_taps(double begin, double length, int side, int low, int high) {
     const double scale = length / side;
     const double support = std::max(scale, 1.0);
-    count = static_cast<int>(std::ceil(2 * support)) + 1;
-    count = std::min(count, high - low);
     low = std::max(low, std::min(high - 1, static_cast<int>(std::floor(begin))));
     high = std::min(high, std::max(low + 1, static_cast<int>(std::ceil(begin + length))));
-    count = std::min(count, high - low);
+    count = std::min(static_cast<int>(std::ceil(2 * support)) + 1, high - low);
     for (int i = 0; i < side; ++i) {
       const double centre = begin + (i + 0.5) * scale;
       const int at = std::clamp(static_cast<int>(std::floor(centre - support + 0.5)), low, high - count);
@@ -126,35 +124,31 @@ struct resample_taps {
 inline void resample(const pixel_region& from, const image_window& window, int side, bool flip, float* out) {
   const detail::resample_taps across(window.x, window.width, side, from.left, from.left + from.width);
   const detail::resample_taps down(window.y, window.height, side, from.top, from.top + from.height);
-  const int first_row = down.first.front();
-  const int rows = down.first.back() + down.count - first_row;
-  const auto row_size = static_cast<std::size_t>(3 * side);
-  std::vector<float> narrow(static_cast<std::size_t>(rows) * row_size);
-  for (int r = 0; r < rows; ++r) {
-    const std::uint8_t* in = from.rgb.data() + std::size_t{3} * static_cast<std::size_t>(from.width) *
-                                                   static_cast<std::size_t>(first_row + r - from.top);
-    float* to = narrow.data() + static_cast<std::size_t>(r) * row_size;
+  const int first_column = across.first.front();
+  const auto columns = static_cast<std::size_t>(across.first.back() + across.count - first_column);
+  const auto at = [&](int x, int y) {  // in the region
+    return static_cast<std::size_t>(3 * (y - from.top) * from.width + 3 * (x - from.left));
+  };
+  std::vector<float> line(3 * columns);  // of the output's height and the window's width
+  const float* down_weight = down.weights.data();
+  for (int y = 0; y < side; ++y, out += 3 * side, down_weight += down.count) {
+    std::fill(line.begin(), line.end(), 0.0F);
+    for (int t = 0; t < down.count; ++t) {
+      const std::uint8_t* in =
+          from.rgb.data() + at(first_column, down.first[static_cast<std::size_t>(y)] + t);
+      for (std::size_t i = 0; i < line.size(); ++i) line[i] += down_weight[t] * static_cast<float>(in[i]);
+    }
     const float* weight = across.weights.data();
     for (int x = 0; x < side; ++x, weight += across.count) {
-      const std::uint8_t* pixel = in + 3 * (across.first[static_cast<std::size_t>(x)] - from.left);
+      const float* in = line.data() + 3 * (across.first[static_cast<std::size_t>(x)] - first_column);
       float red = 0, green = 0, blue = 0;
-      for (int t = 0; t < across.count; ++t, pixel += 3) {
-        red += weight[t] * pixel[0];
-        green += weight[t] * pixel[1];
-        blue += weight[t] * pixel[2];
+      for (int t = 0; t < across.count; ++t, in += 3) {
+        red += weight[t] * in[0];
+        green += weight[t] * in[1];
+        blue += weight[t] * in[2];
       }
-      float* target = to + 3 * (flip ? side - 1 - x : x);
+      float* target = out + 3 * (flip ? side - 1 - x : x);
       target[0] = red, target[1] = green, target[2] = blue;
-    }
-  }
-  const float* weight = down.weights.data();
-  for (int y = 0; y < side; ++y, out += row_size, weight += down.count) {
-    std::fill(out, out + row_size, 0.0F);
-    const float* in =
-        narrow.data() +
-        static_cast<std::size_t>(down.first[static_cast<std::size_t>(y)] - first_row) * row_size;
-    for (int t = 0; t < down.count; ++t, in += row_size) {
-      for (std::size_t i = 0; i < row_size; ++i) out[i] += weight[t] * in[i];
     }
   }
 }
