@@ -20,8 +20,9 @@ struct evaluation {
   std::int64_t images = 0;
 };
 
-/// In eval mode (running statistics, no dropped paths, no auxiliary head); leaves the mode of the network as it was. `data`: batches, as
-/// of sequential_batches, on the network's device. Throws crispnas::error for a label that the network has no class for.
+/// In eval mode (running statistics, no dropped paths, no auxiliary head); leaves the mode of the network as it was. `data`: batches on
+/// the network's device, as of sequential_batches; labels below the network's classes; `workers`: threads that make them ahead. Throws
+/// crispnas::error for numbers that the network cannot compute in.
 inline evaluation evaluate(any_derived_network& net, batch_source data, precision numbers = precision::full,
                            int workers = 1) {
   check_precision(numbers, net.options().device, net.options().dtype);
