@@ -60,8 +60,11 @@ void run(const export_flags& flags) {
   const int image = flags.image.value_or(options.skeleton == cn::derived_skeleton::imagenet ? 224 : 32);
   net.eval();
   at::NoGradGuard no_grad;
-  const at::Tensor images = at::empty({2, options.image_channels, image, image})
-                                .normal_(0.0, 1.0, at::detail::createCPUGenerator(options.seed));
+  // Noise on a colour of its own for each image: of noise alone the network would see the same averages.
+  auto generator = at::detail::createCPUGenerator(options.seed);
+  const at::Tensor images =
+      at::empty({2, options.image_channels, image, image}).normal_(0.0, 1.0, generator) +
+      at::empty({2, options.image_channels, 1, 1}).normal_(0.0, 1.0, generator);
   const at::Tensor logits = support::or_usage_error([&] { return net.forward(images).logits; });
 
   const std::filesystem::path out = flags.out;

@@ -40,7 +40,7 @@ figure{margin:0;background:var(--card);border:1px solid var(--edge);border-radiu
 figcaption{font-size:13px;margin:0 0 6px}figcaption b{color:var(--ink);font-size:14px;display:block}
 .small figure{padding:7px 9px}.small figcaption{font-size:12px;line-height:1.4;overflow-wrap:anywhere}
 .small figcaption b{font-size:13px}
-.small .cut{opacity:.8;border-style:dashed}.small .kept{border:2px solid var(--good);padding:6px 8px}.mark{color:var(--good);font-weight:600}
+.small .cut{border-style:dashed}.small .cut>svg{opacity:.75}.small .kept{border:2px solid var(--good);padding:6px 8px}.mark{color:var(--good);font-weight:600}
 .share{stroke:var(--card);stroke-width:.7}
 .legend{display:flex;flex-wrap:wrap;gap:3px 14px;margin:0 0 6px;padding:0;list-style:none;font-size:13px;color:var(--ink)}
 .legend li{display:flex;align-items:center;gap:6px}.legend svg{width:22px;height:10px;flex:none}
@@ -49,7 +49,7 @@ figcaption{font-size:13px;margin:0 0 6px}figcaption b{color:var(--ink);font-size
 .cell,.wide img{display:block;max-width:max(100%,660px);height:auto;margin:0 auto}
 table{border-collapse:collapse;font-size:13.5px;font-variant-numeric:tabular-nums}caption{text-align:left;color:var(--soft);margin:0 0 6px}
 th,td{text-align:right;padding:4px 12px;border-bottom:1px solid var(--edge);white-space:nowrap}
-th:first-child,td:first-child{text-align:left;padding-left:0}thead th{color:var(--soft);font-weight:600}
+th:first-child,td:first-child{text-align:left;padding-left:0;white-space:normal}thead th{color:var(--soft);font-weight:600}
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,230px),1fr));gap:0 24px;margin:0;font-size:14px}
 dl div{display:flex;justify-content:space-between;gap:12px;border-bottom:1px solid var(--edge);padding:4px 0}
 dt{color:var(--soft)}dd{margin:0;text-align:right;overflow-wrap:anywhere}

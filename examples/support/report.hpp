@@ -296,11 +296,13 @@ inline std::string search_sections(const search_report& r) {
                                    "framed ones are kept.") +
                         op_weight_charts(cell, r.history.ops, found));
   }
-  std::vector<std::vector<std::string>> rows;
-  for (const auto& [what, percent] : r.accuracies) rows.push_back({what, fmt::format("{:.2f}", percent)});
-  html += section("The cut", html_table("Held-out accuracy, %: kept ops and edges at weight 1, batch-norm "
-                                        "statistics as they are, unless said",
-                                        {"", "%"}, rows));
+  std::vector<std::pair<std::string, std::string>> cuts;
+  for (const auto& [what, percent] : r.accuracies) cuts.emplace_back(what, fmt::format("{:.2f} %", percent));
+  html += section(
+      "The cut",
+      html_paragraph("Held-out accuracy: kept ops and edges at weight 1, batch-norm statistics as they are, "
+                     "unless said.") +
+          html_facts(cuts));
   html += section("Configuration", html_paragraph(r.scale) + html_facts(r.configuration));
   html += section("Again", html_code(r.command));
   return html + html_folded("All epochs in numbers", epoch_table(r.history));

@@ -225,7 +225,8 @@ TEST_CASE("entropies: 1 is undecided, 0 is crisp") {
 
 TEST_CASE("a C++ header has names and literals that the compiler takes") {
   for (const char* name : {"found", "Found2", "a_b"}) CHECK(cn::detail::is_cpp_name(name));
-  for (const char* name : {"", "2a", "a-b", "_a", "a__b", "class", "char8_t", "xor_eq", "a b", "a\xc3\xa9"})
+  for (const char* name :
+       {"", "2a", "a-b", "_a", "a__b", "class", "crispnas", "char8_t", "xor_eq", "a b", "a\xc3\xa9"})
     CHECK(!cn::detail::is_cpp_name(name));
   CHECK(message_of([] { cn::to_cpp_header(cn::known::darts_v2, "new"); }).find("'new' cannot be the name") !=
         std::string::npos);

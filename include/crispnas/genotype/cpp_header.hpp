@@ -15,7 +15,7 @@ namespace detail {
 
 /// Whether a name can be that of a constant, and with `_network` behind it that of a type.
 constexpr bool is_cpp_name(std::string_view name) {
-  constexpr std::array<std::string_view, 92> reserved{
+  constexpr std::array<std::string_view, 95> reserved{
       "alignas",     "alignof",   "and",        "and_eq",    "asm",      "auto",         "bitand",
       "bitor",       "bool",      "break",      "case",      "catch",    "char",         "char8_t",
       "char16_t",    "char32_t",  "class",      "compl",     "concept",  "const",        "consteval",
@@ -29,8 +29,8 @@ constexpr bool is_cpp_name(std::string_view name) {
       "static_cast", "struct",    "switch",     "template",  "this",     "thread_local", "throw",
       "true",        "try",       "typedef",    "typeid",    "typename", "union",        "unsigned",
       "using",       "virtual",   "void",       "volatile",  "wchar_t",  "while",        "xor",
-      "xor_eq"};
-  // Names with two underscores, and in the global namespace those that begin with one, are the implementation's.
+      "xor_eq",      "std",       "main",       "crispnas"};
+  // The last three mean something already; names with two underscores, or one in front, are the implementation's.
   if (name.empty() || name.front() == '_' || name.find("__") != std::string_view::npos) return false;
   for (std::size_t i = 0; i < name.size(); ++i) {
     const char c = name[i];
