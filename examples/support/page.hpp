@@ -40,7 +40,7 @@ figure{margin:0;background:var(--card);border:1px solid var(--edge);border-radiu
 figcaption{font-size:13px;margin:0 0 6px}figcaption b{color:var(--ink);font-size:14px;display:block}
 .small figure{padding:7px 9px}.small figcaption{font-size:12px;line-height:1.4;overflow-wrap:anywhere}
 .small figcaption b{font-size:13px}
-.small .cut{border-style:dashed}.small .cut>svg{opacity:.75}.small .kept{border:2px solid var(--good);padding:6px 8px}.mark{color:var(--good);font-weight:600}
+.small .cut{border-style:dashed}.small .cut>svg{opacity:.85}sub{line-height:0}.small .kept{border:2px solid var(--good);padding:6px 8px}.mark{color:var(--good);font-weight:600}
 .share{stroke:var(--card);stroke-width:.7}
 .legend{display:flex;flex-wrap:wrap;gap:3px 14px;margin:0 0 6px;padding:0;list-style:none;font-size:13px;color:var(--ink)}
 .legend li{display:flex;align-items:center;gap:6px}.legend svg{width:22px;height:10px;flex:none}

@@ -248,7 +248,14 @@ inline std::string cell_pictures(const cn::genotype& found) {
   std::string html =
       html_wide("normal cell", cn::to_svg(found.normal, found.has_reduction ? "normal cell" : "cell"));
   if (found.has_reduction) html += html_wide("reduction cell", cn::to_svg(found.reduction, "reduction cell"));
-  return html + html_code(cn::to_text(found));
+  std::string numbers;
+  for (int state = 0; state <= found.normal.inputs; ++state)
+    numbers += fmt::format("{}{} is {}", state == 0 ? "" : ", ",
+                           detail::state_words(found.normal.inputs, state), state);
+  return html +
+         html_paragraph("In text, and in weights.csv, states are counted from the inputs: " + numbers +
+                        ", and so on.") +
+         html_code(cn::to_text(found));
 }
 
 /// Numbers behind the charts of progress.
@@ -304,7 +311,7 @@ inline std::string search_sections(const search_report& r) {
                      "unless said.") +
           html_facts(cuts));
   html += section("Configuration", html_paragraph(r.scale) + html_facts(r.configuration));
-  html += section("Again", html_code(r.command));
+  html += section("The command that does it again", html_code(r.command));
   return html + html_folded("All epochs in numbers", epoch_table(r.history));
 }
 
@@ -329,7 +336,7 @@ std::string tables_page(const std::string& title, const std::string& about, cons
   }
   for (const auto& [words, svg] : pictures) all.section(words, html_picture(words, svg));
   if (!configuration.empty()) all.section("Configuration", html_facts(configuration));
-  return all.section("Again", html_code(command)).text();
+  return all.section("The command that does it again", html_code(command)).text();
 }
 
 }  // namespace support
