@@ -138,7 +138,11 @@ class any_derived_network : public torch::nn::Module {
     }
     if (o.auxiliary && o.cells < 2) fail("the auxiliary head needs a network of two cells or more.");
     constexpr const char* who = "crispnas::derived_network";
-    residual ? detail::check_buildable_stages(who, found) : detail::check_buildable_stack(who, found);
+    if (residual) {
+      detail::check_buildable_stages(who, found);
+    } else {
+      detail::check_buildable_stack(who, found);
+    }
     if (residual && o.auxiliary) fail("a NAS-Bench-201 network has no auxiliary head.");
     if (!o.device.is_cpu() && !(o.device.is_cuda() && at::hasCUDA()))
       fail("device " + o.device.str() + " is not available here.");

@@ -1,4 +1,4 @@
-// Which op weights are undecided? FairDARTS, equation 5: the mean squared distance of the sigmoids to 1/2 is to be large.
+// Which op weights are undecided? FairDARTS's zero-one loss: the mean squared distance of the sigmoids to 1/2 is to be large.
 #pragma once
 
 #include <bit>

@@ -47,14 +47,14 @@ struct authors_softmax_ops {
   static constexpr auto rule = op_weight_rule::authors_code;
 };
 
-/// The sigmoid of each alpha: ops do not compete (FairDARTS, equation 3).
+/// The sigmoid of each alpha: ops do not compete (FairDARTS).
 struct sigmoid_ops {
   using slot = slots::op_weights;
   static constexpr auto rule = op_weight_rule::sigmoid;
 };
 
 /// At the cut an op stays only where its weight is at least Percent / 100, whatever the budgets would keep; an edge without an
-/// op goes (FairDARTS: 85). 0: all stay. With softmax_ops, whose weights fall with the number of ops, think twice.
+/// op goes (FairDARTS: 85). 0: all stay. Made for sigmoid_ops: softmax weights fall with the number of ops.
 template <int Percent>
 struct op_threshold {
   using slot = slots::op_threshold;

@@ -107,7 +107,7 @@ struct da2s_authors_code {
   static constexpr bool has_edge_term = true;
 };
 
-/// FairDARTS, equation 5: minus Factor times the mean squared distance of the op weights to 1/2, so that sigmoids leave it for 0
+/// FairDARTS: minus Factor times the mean squared distance of the op weights to 1/2, so that sigmoids leave it for 0
 /// or 1.
 template <int Factor = 10>
 struct separation {

@@ -89,7 +89,8 @@ constexpr network_count count_stacked_genotype(const genotype& g, const skeleton
 }  // namespace detail
 
 /// The CIFAR network of a genotype (a genotype of one cell reduces with it, too). Throws crispnas::error for
-/// cells and sizes that cannot be built, for more than 1,024 channels or 100 cells, and for an op without a count; in a constant expression both are compile-time
+/// cells and sizes that cannot be built, for more than 1,024 channels or 100 cells, and for an op without a
+/// count; in a constant expression all are compile-time
 /// errors.
 template <class OwnOps = published_ops>
 constexpr network_count count_cifar_network(const genotype& g, const cifar_sizes& s = {}) {

@@ -114,10 +114,10 @@ constexpr network_count count_stacked(const Cell& normal, const Cell& reduction,
     previous = cell.outputs() * channels;
     previous_reduces = reduces;
     if (i == second && s.auxiliary) {
-      if ((size - 5) / (imagenet ? 2 : 3) != 1) {  // its 5x5 pool is to put out 2x2
+      if (s.cells < 2 || (size - 5) / (imagenet ? 2 : 3) != 1) {  // its 5x5 pool is to put out 2x2
         this_cell_is_not_counted(
-            "the auxiliary head needs images of 32 pixels a side (CIFAR) or 224 (ImageNet), and two cells or "
-            "more.");
+            "the auxiliary head needs images of 32 pixels a side (CIFAR; also 36 and 40) or 224 (ImageNet; "
+            "also 256), and two cells or more.");
       }
       total.auxiliary = auxiliary_cost(previous, s.classes, imagenet);
     }
