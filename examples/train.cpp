@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <crispnas/genotype/text.hpp>
 #include <crispnas/io/state.hpp>
+#include <crispnas/search/configuration_text.hpp>
 #include <crispnas/supernet/published_state.hpp>
 #include <crispnas/train/trainer.hpp>
 #include <filesystem>
@@ -25,6 +26,7 @@
 #include "support/find_genotype.hpp"
 #include "support/image_folder.hpp"
 #include "support/progress.hpp"
+#include "support/run_keeper.hpp"
 #include "support/write_file.hpp"
 
 namespace {
@@ -52,6 +54,7 @@ struct train_flags {
   int threads = 0;
   bool auxiliary = true;
   bool quiet = false;
+  support::keeper_flags keeper;
   cn::train_options given;  ///< what flags set; the recipe has the rest
 };
 
@@ -63,6 +66,7 @@ struct image_source {
   int image_channels = 3;
   std::int64_t height = 0;
   std::int64_t width = 0;
+  std::string digest;  ///< of the images: of their bytes in memory, of their names in files
   std::shared_ptr<support::unreadable_list> unreadable;  ///< of images in files
 };
 
@@ -102,6 +106,11 @@ image_source load_folder(const train_flags& flags) {
   };
   source.train = support::training_set_of(seen(train));
   source.held_out = held_out.size();
+  cn::sha256 names;
+  for (const auto* part : {&train, &held_out}) {
+    for (const auto& file : part->files) names.add(file.lexically_relative(root).string() + '\n');
+  }
+  source.digest = names.hex();
   source.evaluation = [images = seen(held_out)](std::int64_t batch_size, at::Device device) {
     return support::evaluation_source_of(images, {.batch_size = batch_size, .device = device});
   };
@@ -117,6 +126,7 @@ image_source load_images(const train_flags& flags) {
   source.train = cn::training_set_of(train);
   const auto held_out = first(splits.held_out, flags.held_out);
   source.held_out = held_out.size();
+  source.digest = cn::data_digest(train) + cn::data_digest(held_out);
   source.evaluation = [held_out](std::int64_t batch_size, at::Device device) -> cn::batch_source {
     return cn::sequential_batches(held_out, {.batch_size = batch_size, .device = device});
   };
@@ -175,9 +185,12 @@ nlohmann::json options_json(const cn::train_options& o) {
 
 class metrics_file {
  public:
-  explicit metrics_file(const std::filesystem::path& path)
-      : writer_(path, {"epoch", "rate", "drop_path", "train_loss", "train_accuracy", "held_out_loss",
-                       "held_out_top1", "held_out_top5", "seconds"}) {}
+  /// `goes_on`: the rows of earlier epochs are in the file.
+  metrics_file(const std::filesystem::path& path, bool goes_on)
+      : writer_(path,
+                {"epoch", "rate", "drop_path", "train_loss", "train_accuracy", "held_out_loss",
+                 "held_out_top1", "held_out_top5", "seconds"},
+                goes_on) {}
   void add(const cn::train_report& r, const cn::evaluation& e) {
     writer_.row(
         {fmt::format("{}", r.epoch), fmt::format("{:.6g}", r.rate), fmt::format("{:.4g}", r.drop_path),
@@ -222,15 +235,46 @@ void run(const train_flags& flags, const CLI::App& app) {
   std::fflush(stdout);
 
   const std::filesystem::path out = flags.out;
-  metrics_file metrics(out / "metrics.csv");
+  cn::text_pairs configuration{{"genotype", cn::to_text(found)},
+                               {"network", skeleton},
+                               {"channels", std::to_string(network.channels)},
+                               {"cells", std::to_string(network.cells)},
+                               {"auxiliary", network.auxiliary ? "yes" : "no"},
+                               {"dataset", flags.dataset},
+                               {"images", std::to_string(source.train.size)},
+                               {"held_out_images", std::to_string(source.held_out)},
+                               {"side", std::to_string(source.height) + " x " + std::to_string(source.width)},
+                               {"data", source.digest},
+                               {"seed", std::to_string(flags.seed)},
+                               {"device", flags.device}};
+  support::add_settings(configuration, options_json(options));
+  support::run_keeper keeper(
+      out, flags.keeper,
+      {.configuration = std::move(configuration), .outputs = {"metrics.csv"}, .device = flags.device});
   support::progress bar("training", options.epochs * steps, flags.quiet);
-  options.on_step = [&](const cn::step_progress&) { bar.advance(); };
+  options.on_step = [&](const cn::step_progress& p) {
+    bar.update((p.epoch - 1) * steps + p.step);
+    keeper.after_step();
+  };
+  options.stop = [&] { return keeper.stop(); };
   cn::trainer training(net, options);
   const std::int64_t evaluation_batch =
       flags.evaluation_batch > 0 ? flags.evaluation_batch : options.batch_size;
   cn::train_report last;
   cn::evaluation measured;
   double seconds = 0.0;
+  const auto state = [&] {
+    cn::named_state all = training.state();
+    all.add("last.loss", last.loss);
+    all.add("last.accuracy", last.accuracy);
+    all.add("measured.top1", measured.top1);
+    all.add("measured.top5", measured.top5);
+    all.add("measured.loss", measured.loss);
+    all.add("seconds", seconds);
+    return all;
+  };
+  keeper.begin(state, [&] { return training.position_text(); });
+  metrics_file metrics(out / "metrics.csv", keeper.resumed());
   for (const auto& epoch : training.run(source.train)) {
     measured = cn::evaluate(net, source.evaluation(evaluation_batch, network.device), options.numbers,
                             options.workers);
@@ -238,7 +282,9 @@ void run(const train_flags& flags, const CLI::App& app) {
     last = epoch;
     seconds += epoch.seconds;
     bar.update(epoch.epoch * steps, fmt::format("loss {:.3f}, top-1 {:.1f} %", epoch.loss, measured.top1));
+    keeper.after_epoch(epoch.epoch);
   }
+  if (training.stopped()) keeper.end_early();
   bar.finish();
   nlohmann::json unreadable = nlohmann::json::object();
   if (source.unreadable) {
@@ -272,6 +318,7 @@ void run(const train_flags& flags, const CLI::App& app) {
       {"unreadable_images", unreadable},
       {"seconds", seconds}};
   support::write_file(out / "summary.json", summary.dump(2) + "\n");
+  keeper.done();
   fmt::print("\nheld-out images: top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}\n", measured.top1, measured.top5,
              measured.loss);
   fmt::print("{:.1f} s of training; weights, metrics, summary: {}\n", seconds,
@@ -356,6 +403,7 @@ int main(int argc, char** argv) {
       ->check(support::one_of({"full", "bfloat16"}));
   app.add_flag("--channels-first", nchw, "the slower layout");
   app.add_flag("--quiet", flags.quiet, "no progress");
+  support::add_keeper_flags(app, flags.keeper);
   if (const auto code = support::parse_command_line(app, argc, argv)) return *code;
   o.schedule = flags.schedule == "cosine" ? cn::rate_schedule::cosine : cn::rate_schedule::linear;
   o.numbers = flags.numbers == "full" ? cn::precision::full : cn::precision::bfloat16;

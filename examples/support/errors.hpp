@@ -40,7 +40,9 @@ decltype(auto) or_usage_error(Body&& body) {
 inline std::string message_of_exception(const std::exception& e) {
   const std::string_view what = e.what();
   std::string text(what.substr(0, std::min(what.find("\nException raised from "), what.find("\nframe #"))));
-  if (text.find("not enough memory") != std::string::npos)
+  // The library's own errors say what to do.
+  if (dynamic_cast<const crispnas::error*>(&e) == nullptr &&
+      text.find("not enough memory") != std::string::npos)
     text += "\nTake fewer channels or cells, or a smaller batch.";
   return text;
 }

@@ -2,10 +2,12 @@
 // memory that runs out.
 #include <sys/resource.h>
 
+#include <array>
 #include <crispnas/io/checkpoints.hpp>
 #include <crispnas/loss/da2s.hpp>
 #include <crispnas/search/configuration_text.hpp>
 #include <crispnas/search/searcher.hpp>
+#include <crispnas/train/trainer.hpp>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -120,6 +122,62 @@ TEST_CASE("stopped after any step, gone on from by another search: the same to t
   }
 }
 
+TEST_CASE("a training stopped after any step, gone on from by another one") {
+  const auto data = images(20);  // steps of 8, 8 and 4 images
+  const auto cell = cn::parse_genotype(
+      "Genotype(normal=[0->2 sep_conv_3x3, 1->2 skip_connect, 1->3 dil_conv_3x3, 2->3 max_pool_3x3], "
+      "normal_concat=[2, 3])");
+  cn::train_options options;
+  options.epochs = 3;
+  options.batch_size = 8;
+  options.rate = 0.05;
+  options.workers = 0;
+  struct one_training {
+    cn::any_derived_network net;
+    cn::trainer training;
+    one_training(const cn::genotype& g, const cn::train_options& o)
+        : net(g, {.channels = 4, .cells = 3, .classes = 2}), training(net, o) {}
+  };
+  const auto run_it = [&](cn::trainer& training) {
+    std::vector<std::array<double, 3>> reports;
+    for (const auto& r : training.run(data)) reports.push_back({double(r.epoch), r.loss, r.accuracy});
+    return reports;
+  };
+  one_training whole(cell, options);
+  const auto expected = run_it(whole.training);
+  const auto end = whole.training.state().values();
+  CHECK(expected.size() == 3);
+  CHECK(run_it(whole.training).empty());
+  for (int cut = 0; cut <= 9; ++cut) {
+    CAPTURE(cut);
+    int steps = 0;
+    auto stopping = options;
+    stopping.on_step = [&](const cn::step_progress&) { ++steps; };
+    stopping.stop = [&] { return steps >= cut; };
+    one_training first(cell, stopping);
+    auto reports = run_it(first.training);
+    CHECK(first.training.stopped() == (cut < 9));
+    auto going_on = options;
+    going_on.workers = cut % 3;
+    one_training second(cell, going_on);
+    second.training.state().restore(first.training.state().values());
+    CHECK(second.training.position_text() ==
+          (cut == 9 ? "the end"
+                    : "epoch " + std::to_string(cut / 3 + 1) + " of 3, step " + std::to_string(cut % 3)));
+    for (const auto& r : run_it(second.training)) reports.push_back(r);
+    CHECK(reports == expected);
+    CHECK(same(second.training.state().values(), end));
+  }
+  one_training lossy(cell, options);
+  {
+    const at::NoGradGuard no_grad;
+    at::Tensor(lossy.net.named_buffers()["stem.1.running_var"]).fill_(std::nan(""));
+  }
+  CHECK_SAYS(message_of([&] { run_it(lossy.training); }), "a number was lost in epoch 1, step 1: loss ");
+  CHECK_SAYS(message_of([&] { lossy.training.state(); }),
+             "first among the statistics of batch norm. Rate 0.05; images: ");
+}
+
 TEST_CASE("saved while it steps: a step's numbers are in what is saved") {
   const auto data = images(48);
   one_search whole(quick());
@@ -152,10 +210,9 @@ TEST_CASE("saved while it steps: a step's numbers are in what is saved") {
 TEST_CASE("a search and its checkpoints") {
   const tests::temporary_folder folder;
   const auto data = images(48);
-  const auto begin = [&](cn::searcher& search, double rate = 0.025) {
+  const auto begin = [&](cn::searcher& search) {
     auto configuration = cn::configuration_text(search);
     configuration.emplace_back("data", cn::data_digest(data));
-    if (rate != 0.025) configuration[22].second = "0.5";
     return cn::checkpoints(folder.path(), {.configuration = configuration});
   };
   one_search whole(quick());

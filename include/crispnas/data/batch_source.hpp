@@ -2,6 +2,7 @@
 // needed.
 #pragma once
 
+#include <algorithm>
 #include <crispnas/data/loader.hpp>
 #include <cstdint>
 #include <functional>
@@ -24,6 +25,12 @@ struct batch_source {
     };
   }
 };
+
+/// The batches of `source` from number `first` on.
+inline batch_source batches_from(batch_source source, std::int64_t first) {
+  return {std::max<std::int64_t>(source.size - first, 0),
+          [make = std::move(source.make), first](std::int64_t i) { return make(first + i); }};
+}
 
 /// Images to train on, seen as the batches of each epoch: shuffled and augmented by (seed, epoch) alone.
 struct training_set {

@@ -47,7 +47,7 @@ class checkpoints {
   explicit checkpoints(const std::filesystem::path& run_folder, checkpoint_options options = {})
       : options_(std::move(options)),
         run_folder_(run_folder),
-        folder_(made(run_folder / "checkpoints")),
+        folder_(made(run_folder, *options_.calls)),
         lock_(folder_, *options_.calls),
         all_(folder_, *options_.calls) {
     all_.clean();
@@ -127,10 +127,15 @@ class checkpoints {
   static constexpr const char* state_name = "state.safetensors";
   static constexpr const char* latest_name = "LATEST";  ///< for people: loading looks for itself
 
-  static std::filesystem::path made(std::filesystem::path folder) {
+  static std::filesystem::path made(const std::filesystem::path& run_folder, file_calls& calls) {
+    std::filesystem::path folder = run_folder / "checkpoints";
     std::error_code code;
-    std::filesystem::create_directories(folder, code);
+    const bool is_new = std::filesystem::create_directories(folder, code);
     if (code) throw error("folder '" + folder.string() + "' cannot be made: " + code.message() + ".");
+    if (is_new && !detail::sync_folder(calls, run_folder)) {
+      throw error("folder '" + run_folder.string() + "' did not reach the disk" + detail::because(errno) +
+                  ".");
+    }
     return folder;
   }
 

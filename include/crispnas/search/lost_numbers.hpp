@@ -35,18 +35,22 @@ inline std::vector<at::Tensor> watched_tensors(const any_supernet& net) {
   return watched;
 }
 
-/// A flag on the device: the step's losses, the gradient's norm and `watched` are finite. Undefined on `meta`.
-inline at::Tensor all_finite(const step_result& result, const std::vector<at::Tensor>& watched) {
-  if (result.weight_loss.is_meta()) return {};
+/// A flag on the device: the scalars and everything in `watched` (of one type) are finite. Undefined on `meta`.
+inline at::Tensor all_finite(std::vector<at::Tensor> scalars, const std::vector<at::Tensor>& watched) {
+  if (scalars.front().is_meta()) return {};
   const at::NoGradGuard no_grad;
-  std::vector<at::Tensor> values =
-      at::_foreach_norm(watched, INFINITY);  // the largest: squares could overflow
-  const auto type = result.weight_loss.scalar_type();
-  for (auto& v : values) v = v.to(type);
-  values.push_back(result.weight_loss);
-  values.push_back(result.gradient_norm.to(type));
-  if (result.arch_loss.defined()) values.push_back(result.arch_loss.detach().to(type));
-  return at::isfinite(at::stack(values)).all();
+  for (auto& s : scalars) s = s.detach().to(at::kDouble);
+  const at::Tensor fine = at::isfinite(at::stack(scalars)).all();
+  if (watched.empty()) return fine;
+  // Of each the largest, not the norm: squares could overflow.
+  return fine.logical_and(at::isfinite(at::stack(at::_foreach_norm(watched, INFINITY))).all());
+}
+
+/// The same of a step of a search.
+inline at::Tensor all_finite(const step_result& result, const std::vector<at::Tensor>& watched) {
+  std::vector<at::Tensor> scalars{result.weight_loss, result.gradient_norm};
+  if (result.arch_loss.defined()) scalars.push_back(result.arch_loss);
+  return all_finite(std::move(scalars), watched);
 }
 
 /// "1e+30", "nan": as short as it can be read.
@@ -66,24 +70,30 @@ inline std::string listed_indices(const std::vector<std::int64_t>& indices) {
   return indices.size() <= most ? text : text + ", ... (" + std::to_string(indices.size()) + " in all)";
 }
 
-/// The first parameter or statistic that holds a NaN or infinity, and every alpha and beta that does: numbers are read
-/// late, so these may have caught it from the weights, or the weights from them.
-inline std::string lost_parameters(const any_supernet& net) {
-  const auto lost = [](const at::Tensor& t) { return !at::isfinite(t.detach()).all().item<bool>(); };
+/// The first parameter that holds a NaN or infinity, and the first statistic of batch norm; "none".
+inline std::string first_lost(const torch::nn::Module& net) {
   std::string where;
   const auto first = [&](const auto& tensors, const char* among) {
     for (const auto& t : tensors) {
-      if (!lost(t.value())) continue;
+      if (at::isfinite(t.value().detach()).all().template item<bool>()) continue;
       where += (where.empty() ? "" : ", ") + t.key() + " first among the " + among;
       return;
     }
   };
   first(net.named_parameters(), "weights");
   first(net.named_buffers(), "statistics of batch norm");
-  for (const auto& [name, value] : net.arch().named()) {
-    if (lost(value)) where += (where.empty() ? "" : ", ") + name;
-  }
   return where.empty() ? "none" : where;
+}
+
+/// The same with every alpha and beta that does: numbers are read late, so these may have caught it from the weights, or the weights
+/// from them.
+inline std::string lost_parameters(const any_supernet& net) {
+  std::string where = first_lost(net);
+  for (const auto& [name, value] : net.arch().named()) {
+    if (!at::isfinite(value.detach()).all().item<bool>())
+      where = (where == "none" ? "" : where + ", ") + name;
+  }
+  return where;
 }
 
 /// Throws crispnas::error: where it was lost, by which images, and what holds it. `passed_over`: steps that were passed over before.

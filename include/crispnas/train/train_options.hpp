@@ -42,6 +42,7 @@ struct train_options {
   int workers = 1;            ///< threads that make batches ahead; 0: none. Results are the same
 
   std::function<void(const step_progress&)> on_step{};  ///< called after every step
+  std::function<bool()> stop{};                         ///< asked before every step: true ends the run there
 };
 
 namespace presets {

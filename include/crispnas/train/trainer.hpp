@@ -6,11 +6,14 @@
 #include <cmath>
 #include <crispnas/data/prefetch.hpp>
 #include <crispnas/error.hpp>
+#include <crispnas/io/named_state.hpp>
+#include <crispnas/io/random_state.hpp>
+#include <crispnas/search/lost_numbers.hpp>
+#include <crispnas/search/out_of_memory.hpp>
 #include <crispnas/supernet/published_state.hpp>
 #include <crispnas/train/evaluate.hpp>
 #include <crispnas/train/train_step.hpp>
 #include <cstdint>
-#include <cstdio>
 #include <iterator>
 #include <limits>
 #include <optional>
@@ -32,26 +35,36 @@ struct train_report {
   double seconds = 0.0;
 };
 
-/// Trains one derived network. All that an epoch changes is in the network and in `momentum()`: an epoch that is run from the same of
-/// both gives the same. Throws crispnas::error for options that cannot work, and when numbers are lost.
+/// Trains one derived network. All that it changes is in `state()`. Throws crispnas::error for options that cannot work, when numbers
+/// are lost (NaN or infinity in the loss, the gradient or the variances of batch norm; at most one step later), and out_of_memory. A
+/// training goes on from where it stands: after a run that was stopped, after the state of another process was put back.
 class trainer {
  public:
   trainer(any_derived_network& net, const train_options& options)
       : net_(net),
         options_(checked(net, options)),
         weights_(net.parameters(), {options.rate, options.momentum, options.weight_decay, options.nesterov}) {
+    for (const auto& b : net.named_buffers()) {
+      if (b.key().ends_with("running_var")) variances_.push_back(b.value());
+    }
   }
+  trainer(const trainer&) = delete;  // its state refers to it
+  trainer& operator=(const trainer&) = delete;
 
   class epochs_to_run;
 
-  /// Runs epoch after epoch as the result is iterated: `for (const auto& epoch : training.run(data))`, from `first_epoch` on.
-  epochs_to_run run(training_set data, int first_epoch = 1);
+  /// Runs epoch after epoch as the result is iterated: `for (const auto& epoch : training.run(data))`, from `first_epoch` on, or,
+  /// without it, from where the training stands.
+  epochs_to_run run(training_set data, std::optional<int> first_epoch = {});
   template <dataset D>
-  epochs_to_run run(const D& data, int first_epoch = 1);
+  epochs_to_run run(const D& data, std::optional<int> first_epoch = {});
 
-  /// Runs epoch `epoch` (from 1). A last, smaller batch is trained on, unless it is a single image, which batch norm cannot use.
+  /// Runs epoch `epoch` (from 1), or the rest of it if the training stands in it. A report of an epoch that was stopped is of what was
+  /// done of it. A last, smaller batch is trained on, unless it is a single image, which batch norm cannot use.
   train_report run_epoch(const training_set& data, int epoch) {
-    const auto started = std::chrono::steady_clock::now();
+    if (epoch != epoch_) start_epoch(epoch);
+    started_ = clock::now();
+    stopped_ = false;
     train_report report;
     report.epoch = epoch;
     report.epochs = options_.epochs;
@@ -67,22 +80,67 @@ class trainer {
                                       .device = net_.options().device,
                                       .dtype = net_.options().dtype});
     const std::int64_t steps = source.size;
-    prefetched_batches ahead(std::move(source), options_.workers);
-    totals sums;
-    std::optional<train_step_result> waiting;  // read one step late, so that nothing waits for the device
-    for (std::int64_t step = 1; const auto b = ahead.next(); ++step) {
-      net_.drop_path().begin_step(epoch, step);
-      train_step_result result = train_step(net_, weights_, options_, {b->images, b->labels});
-      if (waiting) read(*waiting, sums, epoch, step - 1);
-      waiting = std::move(result);
-      if (options_.on_step) options_.on_step({epoch, options_.epochs, step, steps});
+    if (step_ > steps) {
+      throw error("crispnas::trainer: " + std::to_string(step_) + " steps of epoch " + std::to_string(epoch) +
+                  " are done, but these images make only " + std::to_string(steps) +
+                  ". Give it the same images as before.");
     }
-    if (waiting) read(*waiting, sums, epoch, steps);
-    report.images = sums.images;
-    report.loss = sums.loss / double(sums.images);
-    report.accuracy = 100.0 * sums.correct / double(sums.images);
-    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    prefetched_batches ahead(batches_from(std::move(source), step_), options_.workers);
+    while (step_ < steps && !asked_to_stop()) {
+      step_to_read done;
+      within_memory(
+          [&] {
+            batch b = *ahead.next();
+            net_.drop_path().begin_step(epoch, step_ + 1);
+            done.result = train_step(net_, weights_, options_, {b.images, b.labels});
+            done.fine = all_finite({done.result.loss, done.result.gradient_norm}, variances_);
+            done.indices = std::move(b.indices);
+          },
+          [&] { return advice(); });
+      settle();  // the step before this one: nothing waits for the device
+      to_read_ = std::move(done);
+      ++step_;
+      if (options_.on_step) options_.on_step({epoch, options_.epochs, step_, steps});
+    }
+    settle();
+    report.images = sums_.images;
+    report.loss = sums_.loss / double(sums_.images);
+    report.accuracy = 100.0 * sums_.correct / double(sums_.images);
+    report.seconds = sums_.seconds;
+    if (!stopped_) start_epoch(epoch + 1);
     return report;
+  }
+
+  /// "epoch 3 of 600, step 17", "the end".
+  std::string position_text() const {
+    if (epoch_ > options_.epochs) return "the end";
+    return "epoch " + std::to_string(epoch_) + " of " + std::to_string(options_.epochs) + ", step " +
+           std::to_string(step_);
+  }
+  /// Whether train_options::stop ended the last run.
+  bool stopped() const { return stopped_; }
+
+  /// All that the training is: parameters, statistics of batch norm, momentum, random generators, where it stands and the sums of the
+  /// epoch. Its values, put back into the state of another training of the same options, make that one go on as this one would, bit for
+  /// bit on the CPU. Throws crispnas::error where the last step has lost a number.
+  named_state state() {
+    settle();
+    named_state all;
+    std::vector<std::string> names;
+    for (const auto& p : net_.named_parameters()) {
+      all.add("weights." + p.key(), p.value());
+      names.push_back(p.key());
+    }
+    for (const auto& b : net_.named_buffers()) all.add("statistics." + b.key(), b.value());
+    all.add("sgd", weights_.state(names));
+    all.add("epoch", epoch_);
+    all.add("step", step_);
+    all.add("totals.loss", sums_.loss);
+    all.add("totals.correct", sums_.correct);
+    all.add("totals.images", sums_.images);
+    all.add("totals.seconds", sums_.seconds);
+    all.add("random", random_state(net_.options().device));
+    return all;
   }
 
   const train_options& options() const { return options_; }
@@ -101,36 +159,57 @@ class trainer {
   struct totals {
     double loss = 0.0;
     double correct = 0.0;
+    double seconds = 0.0;
     std::int64_t images = 0;
   };
 
-  void read(const train_step_result& result, totals& sums, int epoch, std::int64_t step) const {
-    const double loss = result.loss.item<double>();
-    if (!std::isfinite(loss) || !std::isfinite(result.gradient_norm.item<double>()))
-      stop(result, epoch, step);
-    sums.loss += loss * double(result.images);
-    sums.correct += result.correct.item<double>();
-    sums.images += result.images;
+  using clock = std::chrono::steady_clock;
+
+  /// A step whose numbers are still on the device.
+  struct step_to_read {
+    train_step_result result;
+    at::Tensor fine;
+    std::vector<std::int64_t> indices;
+  };
+
+  void start_epoch(std::int64_t epoch) {
+    epoch_ = epoch;
+    step_ = 0;
+    sums_ = {};
   }
 
-  [[noreturn]] void stop(const train_step_result& result, int epoch, std::int64_t step) const {
-    std::string where = "none";
-    for (const auto& p : net_.named_parameters()) {
-      if (at::isfinite(p.value()).all().item<bool>()) continue;
-      where = p.key();
-      break;
-    }
-    throw error("crispnas::trainer: a number was lost in epoch " + std::to_string(epoch) + ", step " +
-                std::to_string(step) + ": loss " + shown(result.loss.item<double>()) + ", gradient norm " +
-                shown(result.gradient_norm.item<double>()) + "; first parameter with a NaN or infinity: " +
-                where + ". Rate " + shown(weights_.rate()) + ". Lower the rate, or look at the images.");
+  bool asked_to_stop() {
+    stopped_ = stopped_ || (options_.stop && options_.stop());
+    return stopped_;
   }
 
-  static std::string shown(double value) {
-    if (std::isnan(value)) return "nan";
-    char text[32];
-    std::snprintf(text, sizeof text, "%.6g", value);
-    return text;
+  /// Reads the step that waits to be read.
+  void settle() {
+    const auto now = clock::now();
+    sums_.seconds += std::chrono::duration<double>(now - std::exchange(started_, now)).count();
+    if (!to_read_) return;
+    if (!to_read_->fine.item<bool>()) fail(*to_read_);
+    const train_step_result& r = to_read_->result;
+    sums_.loss += r.loss.item<double>() * double(r.images);
+    sums_.correct += r.correct.item<double>();
+    sums_.images += r.images;
+    to_read_.reset();
+  }
+
+  [[noreturn]] void fail(const step_to_read& done) const {
+    throw error("crispnas::trainer: a number was lost in epoch " + std::to_string(epoch_) + ", step " +
+                std::to_string(step_) + ": loss " + shown(done.result.loss.item<double>()) +
+                ", gradient norm " + shown(done.result.gradient_norm.item<double>()) +
+                "; first parameter with a NaN or infinity: " + first_lost(net_) + ". Rate " +
+                shown(weights_.rate()) + "; images: " + listed_indices(done.indices) +
+                ". Lower the rate, or look at the images.");
+  }
+
+  std::string advice() const {
+    return "The network has " + std::to_string(net_.weight_count()) +
+           " weights; batch_size = " + std::to_string(options_.batch_size) +
+           ". Most memory holds what passes keep of each image: take a smaller batch_size, or fewer channels "
+           "or cells.";
   }
 
   static const train_options& checked(any_derived_network& net, const train_options& o) {
@@ -170,12 +249,20 @@ class trainer {
   any_derived_network& net_;
   train_options options_;
   sgd weights_;
+  std::vector<at::Tensor> variances_;
+
+  std::int64_t epoch_ = 1;  ///< in progress
+  std::int64_t step_ = 0;   ///< of it that are done
+  totals sums_;
+  std::optional<step_to_read> to_read_;
+  clock::time_point started_ = clock::now();
+  bool stopped_ = false;
 };
 
 /// An input range of epoch reports; advancing it runs the next epoch.
 class trainer::epochs_to_run {
  public:
-  epochs_to_run(trainer& owner, training_set data, int first_epoch)
+  epochs_to_run(trainer& owner, training_set data, std::optional<int> first_epoch)
       : owner_(&owner), data_(std::move(data)), first_(first_epoch) {
     const auto fail = [](const std::string& what) { throw error("crispnas::trainer: " + what); };
     const int classes = owner.net_.options().classes;
@@ -185,48 +272,55 @@ class trainer::epochs_to_run {
     }
     if (data_.size < 2)
       fail("there are " + std::to_string(data_.size) + " images to train on; give at least 2.");
-    if (first_epoch < 1) fail("the first epoch is " + std::to_string(first_epoch) + "; epochs count from 1.");
+    if (first_epoch && *first_epoch < 1)
+      fail("the first epoch is " + std::to_string(*first_epoch) + "; epochs count from 1.");
   }
   class iterator {
    public:
     using value_type = train_report;
     using difference_type = std::ptrdiff_t;
     using iterator_concept = std::input_iterator_tag;
-    iterator(epochs_to_run* owner, int epoch) : owner_(owner), epoch_(epoch) { run(); }
+    explicit iterator(epochs_to_run* owner) : owner_(owner) { run(); }
     const train_report& operator*() const { return report_; }
     const train_report* operator->() const { return &report_; }
     iterator& operator++() {
-      ++epoch_;
       run();
       return *this;
     }
     void operator++(int) { ++*this; }
-    bool operator==(std::default_sentinel_t) const { return epoch_ > owner_->owner_->options_.epochs; }
+    bool operator==(std::default_sentinel_t) const { return ended_; }
 
    private:
     void run() {
-      if (epoch_ <= owner_->owner_->options_.epochs)
-        report_ = owner_->owner_->run_epoch(owner_->data_, epoch_);
+      trainer& training = *owner_->owner_;
+      ended_ = training.epoch_ > training.options_.epochs;
+      if (ended_) return;
+      report_ = training.run_epoch(owner_->data_, static_cast<int>(training.epoch_));
+      ended_ = training.stopped_;
     }
     epochs_to_run* owner_;
-    int epoch_;
     train_report report_;
+    bool ended_ = false;
   };
-  iterator begin() { return {this, first_}; }
+  iterator begin() {
+    if (first_ && *first_ != owner_->epoch_) owner_->start_epoch(*first_);
+    first_.reset();
+    return iterator(this);
+  }
   std::default_sentinel_t end() const { return {}; }
 
  private:
   trainer* owner_;
   training_set data_;
-  int first_;
+  std::optional<int> first_;
 };
 
-inline trainer::epochs_to_run trainer::run(training_set data, int first_epoch) {
+inline trainer::epochs_to_run trainer::run(training_set data, std::optional<int> first_epoch) {
   return {*this, std::move(data), first_epoch};
 }
 
 template <dataset D>
-trainer::epochs_to_run trainer::run(const D& data, int first_epoch) {
+trainer::epochs_to_run trainer::run(const D& data, std::optional<int> first_epoch) {
   return run(training_set_of(data), first_epoch);
 }
 
