@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "support/arms.hpp"
 #include "support/cli.hpp"
 #include "support/datasets.hpp"
 #include "support/device_name.hpp"
@@ -20,6 +21,8 @@
 namespace {
 
 namespace cn = crispnas;
+using support::arm;
+using support::seed_range;
 
 struct table_flags {
   std::vector<std::string> tables;
@@ -27,6 +30,7 @@ struct table_flags {
   std::vector<std::string> curves;
   std::string scale = "cpu";
   std::string data;
+  std::string imagenet;
   std::string out = "crispnas-tables";
   std::string device = "cpu";
   int seeds = 3;
@@ -35,79 +39,6 @@ struct table_flags {
   bool report = false;
   bool quiet = false;
 };
-
-/// One method at one budget, as a row or a column of a table.
-struct arm {
-  std::string name;
-  int kept = 8;
-  support::search_request request{};
-  bool retrained = true;
-  bool random = false;  ///< random cells of the budget instead of a search
-};
-
-const std::vector<int> budgets{3, 4, 5, 6, 8};
-const std::vector<double> lambdas{0, 0.03, 0.1, 0.3, 1, 3};
-
-// Searched once for 8 of 14 and cut to every budget; its ledger line serves all tables.
-arm cut_to_all(const std::string& method, int kept) {
-  return {method, kept, {.method = method, .kept = 8, .cuts = budgets}};
-}
-arm da2s_for(int kept) { return {"da2s", kept, {.kept = kept, .cuts = {kept}}}; }
-arm random_for(int kept) { return {"random", kept, {}, true, true}; }
-
-std::vector<arm> arms_of_table(int table) {
-  std::vector<arm> arms;
-  if (table == 1) {
-    arms = {da2s_for(8), cut_to_all("control", 8), cut_to_all("darts", 8)};
-    arms.push_back({"darts, 2nd order", 8, {.method = "darts", .order = "second"}});
-    arms.push_back({"darts, single level", 8, {.method = "darts", .order = "single"}});
-    arms.push_back({"pc_darts", 8, {.method = "pc_darts"}});
-    arms.push_back({"da2s, authors' code (K = 1)", 8, {.method = "authors_code"}});
-    arms.push_back(random_for(8));
-  } else if (table == 2) {
-    arm baseline = cut_to_all("darts", 8);
-    baseline.name = "baseline";
-    arms.push_back(baseline);
-    for (const auto& name : support::schedule_names)
-      arms.push_back({name, 8, {.c = name, .op = "const", .edge = "const"}});
-  } else if (table == 3) {
-    for (const auto& name : support::schedule_names)
-      arms.push_back({"lambda_2 " + name, 8, {.op = "const", .edge = "delayed " + name}});
-    for (const auto& name : support::schedule_names)
-      arms.push_back({"lambda_1 " + name, 8, {.op = "delayed " + name, .edge = "const"}});
-  } else if (table == 4) {
-    for (int kept : budgets) {
-      arms.push_back(cut_to_all("darts", kept));
-      arms.push_back(cut_to_all("control", kept));
-      arms.push_back(da2s_for(kept));
-      arms.push_back(random_for(kept));
-    }
-  } else {
-    arms.push_back(da2s_for(8));
-    arms.back().retrained = false;  // table 5 trains its cells on ImageNet
-  }
-  return arms;
-}
-
-std::vector<arm> arms_of_figure(int figure) {
-  if (figure == 5) return {};
-  if (figure == 1) return {cut_to_all("control", 8), cut_to_all("control", 6), da2s_for(8), da2s_for(6)};
-  arm one = da2s_for(8);
-  one.retrained = false;
-  return {one};
-}
-
-// Beyond the paper: from no regularizer to three times that of equation 7.
-std::vector<arm> arms_of_lambda_curve() {
-  std::vector<arm> arms;
-  for (const double lambda : lambdas) {
-    arm a = lambda == 0 ? cut_to_all("control", 8) : da2s_for(8);
-    a.name = fmt::format("{:g}", lambda);
-    a.request.factor = lambda == 0 ? 1.0 : lambda;
-    arms.push_back(a);
-  }
-  return arms;
-}
 
 // What is asked for: a table, a figure, the curve. Figures and the curve take the scale of table 4.
 enum class kind { table, figure, curve };
@@ -121,93 +52,16 @@ struct product {
 std::vector<product> products_of(const table_flags& flags) {
   std::vector<product> all;
   for (const auto& name : flags.tables)
-    all.push_back({kind::table, std::stoi(name), std::stoi(name), arms_of_table(std::stoi(name))});
+    all.push_back({kind::table, std::stoi(name), std::stoi(name), support::arms_of_table(std::stoi(name))});
   for (const auto& name : flags.figures)
-    all.push_back({kind::figure, std::stoi(name), 4, arms_of_figure(std::stoi(name))});
-  if (!flags.curves.empty()) all.push_back({kind::curve, 0, 4, arms_of_lambda_curve()});
+    all.push_back({kind::figure, std::stoi(name), 4, support::arms_of_figure(std::stoi(name))});
+  for (auto& p : all) {
+    // What table 5 trains, it trains on photographs.
+    const bool without_images = p.what == kind::table && p.number == 5 && flags.imagenet.empty();
+    for (auto& a : p.arms) a.retrained = a.retrained && !without_images;
+  }
+  if (!flags.curves.empty()) all.push_back({kind::curve, 0, 4, support::arms_of_lambda_curve()});
   return all;
-}
-
-struct seed_range {
-  std::uint64_t first;
-  std::uint64_t count;
-};
-
-// The seed of a training from scratch is not that of the search: a found cell gets no second run of the weights that it was chosen on.
-std::uint64_t training_seed(std::uint64_t seed) { return 500 + seed; }
-
-std::string random_genotype(int kept, std::uint64_t seed, int number, int partial) {
-  const auto cell = static_cast<std::uint64_t>(100000 * kept + 1000 * number) + seed;
-  return cn::to_text(support::grid::random_cell(kept, cell, partial));
-}
-
-const nlohmann::json* cut_of(const nlohmann::json& search, int kept) {
-  for (const auto& cut : search["cuts"]) {
-    if (cut["kept"] == kept) return &cut;
-  }
-  return nullptr;
-}
-
-void plan_searches(support::grid& grid, const support::setting& s, const std::vector<arm>& arms,
-                   seed_range seeds) {
-  for (std::uint64_t i = 0; i < seeds.count; ++i) {
-    for (const auto& a : arms) {
-      if (!a.random) grid.plan(s, a.request, seeds.first + i);
-    }
-  }
-}
-
-// The genotypes of an arm for a seed; none where its search is not done.
-std::vector<std::string> genotypes_of(const support::grid& grid, const support::setting& s, const arm& a,
-                                      std::uint64_t seed) {
-  std::vector<std::string> found;
-  if (a.random) {
-    for (int n = 0; n < s.sizes.random_cells; ++n)
-      found.push_back(random_genotype(a.kept, seed, n, s.search.partial));
-  } else if (const auto* search = grid.search(s, a.request, seed)) {
-    if (const auto* cut = cut_of(*search, a.kept)) found.push_back((*cut)["genotype"].get<std::string>());
-  }
-  return found;
-}
-
-void plan_retrainings(support::grid& grid, const support::setting& s, const std::vector<arm>& arms,
-                      seed_range seeds) {
-  for (std::uint64_t i = 0; i < seeds.count; ++i) {
-    for (const auto& a : arms) {
-      if (!a.retrained) continue;
-      for (const auto& genotype : genotypes_of(grid, s, a, seeds.first + i))
-        grid.plan(s, genotype, training_seed(seeds.first + i));
-    }
-  }
-}
-
-support::measured measure(const support::grid& grid, const support::setting& s, const arm& a,
-                          seed_range seeds) {
-  support::measured m;
-  m.name = a.name;
-  m.kept = a.kept;
-  m.wanted = a.random ? 0 : seeds.count;
-  m.wanted_errors =
-      a.retrained ? seeds.count * (a.random ? static_cast<std::size_t>(s.sizes.random_cells) : 1) : 0;
-  for (std::uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
-    for (const auto& genotype : genotypes_of(grid, s, a, seed)) {
-      m.genotypes.push_back(genotype);
-      if (const auto* trained = grid.retraining(s, genotype, training_seed(seed)))
-        m.error.push_back((*trained)["error"].get<double>());
-    }
-    const auto* search = a.random ? nullptr : grid.search(s, a.request, seed);
-    const auto* cut = search == nullptr ? nullptr : cut_of(*search, a.kept);
-    if (cut == nullptr) continue;
-    m.seeds.push_back(seed);
-    m.before.push_back((*cut)["gap"]["before"].get<double>());
-    m.after.push_back((*cut)["gap"]["after"].get<double>());
-    m.op_entropy.push_back((*search)["op_entropy"].get<double>());
-    if (!(*search)["edge_entropy"].is_null())
-      m.edge_entropy.push_back((*search)["edge_entropy"].get<double>());
-    m.seconds.push_back((*search)["search_seconds"].get<double>());
-    m.devices.push_back(grid.device_of(s, a.request, seed));
-  }
-  return m;
 }
 
 support::text_table page_of(const product& p, const std::vector<support::measured>& all) {
@@ -226,8 +80,28 @@ support::text_table page_of(const product& p, const std::vector<support::measure
   }
 }
 
+std::string training_text(const support::setting& s) {
+  const auto& z = s.sizes;
+  if (s.transfer) {
+    return fmt::format(
+        "from scratch: the ImageNet network (C = {}, {} cells), {} epochs of {} photographs of {} classes, "
+        "batch {}, by the "
+        "paper's recipe; {} held-out photographs",
+        z.imagenet_channels, z.imagenet_cells, z.imagenet_epochs, s.transfer->train,
+        s.transfer->images.train.classes, z.imagenet_batch_size, s.transfer->held_out);
+  }
+  if (z.retrain == "derived") {
+    return fmt::format(
+        "from scratch: the CIFAR-10 network (C = {}, {} cells), {} epochs of {} images, batch {}, by DARTS's "
+        "recipe",
+        z.retrain_channels, z.retrain_cells, z.retrain_epochs, s.train.size(), z.retrain_batch_size);
+  }
+  return fmt::format(
+      "from scratch: the cut cell in the network it was searched in, {} epoch{} of {} images, batch {}",
+      z.retrain_epochs, z.retrain_epochs == 1 ? "" : "s", s.train.size(), z.retrain_batch_size);
+}
+
 std::vector<std::string> conditions_of(const support::setting& s, seed_range seeds) {
-  const auto& r = s.retraining;
   return {
       fmt::format("scale '{}': {}: {}; {} seed{}", s.sizes.name, s.data,
                   support::scale_text(s.search, s.train.size(), s.held_out.size()), seeds.count,
@@ -236,9 +110,7 @@ std::vector<std::string> conditions_of(const support::setting& s, seed_range see
           "weights: SGD {} to {} (cosine); alpha, beta: Adam, so that a logit can travel {:.2f} as in the "
           "paper; regularizer x {}",
           s.search.weight_rate, s.search.last_weight_rate, s.search.travel, s.search.strength),
-      fmt::format(
-          "from scratch: the cut cell in the network it was searched in, {} epochs of {} images, batch {}",
-          r.epochs, s.train.size(), r.batch_size),
+      training_text(s),
       "held-out images train nothing; kept ops and edges at weight 1; batch-norm statistics as they are",
       "mean +- deviation (standard error) over the seeds; parameters of the CIFAR-10 network (C = 36, 20 "
       "cells)"};
@@ -266,13 +138,13 @@ std::filesystem::path cifar_folder(const std::string& data) {
 void write_figure_1(const std::filesystem::path& out, const support::grid& grid, const support::setting& s,
                     const product& p, seed_range seeds, const std::string& what) {
   std::vector<support::measured> all;
-  for (const auto& a : p.arms) all.push_back(measure(grid, s, a, seeds));
+  for (const auto& a : p.arms) all.push_back(support::measure(grid, s, a, seeds));
   std::vector<support::node_cut> panels;
   for (std::size_t i = 0; i < p.arms.size(); ++i) {
     const auto& a = p.arms[i];
     const auto* search = grid.search(s, a.request, seeds.first);
     panels.push_back({fmt::format("{}: {}/14 keeps {}", a.name, a.kept, a.kept == 8 ? 2 : 1), search,
-                      search == nullptr ? nullptr : cut_of(*search, a.kept), &all[i]});
+                      search == nullptr ? nullptr : support::cut_of(*search, a.kept), &all[i]});
   }
   support::write_file(out / "figure-1.svg",
                       support::figure_1(panels, fmt::format("{}; seed {} is drawn", what, seeds.first)));
@@ -292,7 +164,7 @@ int write_figure(const std::filesystem::path& out, const support::grid& grid, co
     support::write_file(out / (stem + ".svg"), support::figure_4(*search, title));
     support::write_file(out / (stem + ".csv"), support::weights_csv(*search));
   } else {
-    const auto text = (*cut_of(*search, 8))["genotype"].get<std::string>();
+    const auto text = (*support::cut_of(*search, 8))["genotype"].get<std::string>();
     const auto found = cn::parse_genotype(text);
     support::write_file(out / (stem + "-normal.svg"), cn::to_svg(found.normal, "normal cell, " + title));
     support::write_file(out / (stem + "-reduction.svg"),
@@ -322,8 +194,14 @@ void show(const std::filesystem::path& out, const support::grid& grid, const sup
     return;
   }
   std::vector<support::measured> all;
-  for (const auto& a : p.arms) all.push_back(measure(grid, s, a, seeds));
+  for (const auto& a : p.arms) all.push_back(support::measure(grid, s, a, seeds));
   auto page = page_of(p, all);
+  if (p.what == kind::table && p.number == 5 && !s.transfer) {
+    page.below.push_back(
+        "errors are not run: no photographs. Name ImageNet's folder, which holds train and val with one "
+        "folder for each "
+        "class: tables --table 5 --scale paper --data DIR --imagenet DIR --device cuda");
+  }
   page.above.insert(page.above.begin(), conditions.begin(), conditions.end());
   const auto name = p.what == kind::curve ? std::string("curve-lambda") : fmt::format("table-{}", p.number);
   auto statistics = support::statistics_table(
@@ -334,8 +212,9 @@ void show(const std::filesystem::path& out, const support::grid& grid, const sup
   write_table(out, name, page);
   write_table(out, name + "-statistics", statistics);
   if (p.what == kind::curve)
-    support::write_file(out / "curve-lambda.svg",
-                        support::lambda_chart(lambdas, all, fmt::format("8/14, scale '{}'", s.sizes.name)));
+    support::write_file(
+        out / "curve-lambda.svg",
+        support::lambda_chart(support::lambdas, all, fmt::format("8/14, scale '{}'", s.sizes.name)));
 }
 
 void run(const table_flags& flags) {
@@ -370,9 +249,17 @@ void run(const table_flags& flags) {
       support::or_usage_error([&] { return support::load_cifar10(cifar_folder(flags.data)); });
   std::map<int, support::setting> settings;
   for (const auto& [table, of_table] : sizes) {
-    settings.emplace(table, support::or_usage_error([&, &of = of_table] {
+    settings.emplace(table, support::or_usage_error([&, table_number = table, &of = of_table] {
                        auto s = support::make_setting(of, "CIFAR-10", images, device);
                        support::check_run(support::darts_method("da2s", 8, of.partial), s.search, s.train);
+                       if (table_number == 5 && !flags.imagenet.empty()) {
+                         s.transfer = support::load_photographs(flags.imagenet);
+                       }
+                       if (s.transfer || of.retrain == "derived") {  // found out now, not after the searches
+                         auto training = support::training_of(s, cn::known::darts_v2, 0);
+                         cn::any_derived_network net(training.cell, training.network);
+                         cn::trainer(net, training.options);
+                       }
                        return s;
                      }));
   }
@@ -385,15 +272,15 @@ void run(const table_flags& flags) {
   support::grid grid(done, {device,
                             cuda ? support::gpu_name(device.has_index() ? device.index() : 0)
                                  : support::cpu_name() + ", one thread",
-                            workers, flags.quiet});
+                            workers, flags.quiet, out / "unfinished"});
 
   if (!flags.report) {
-    for (const auto& p : products) plan_searches(grid, settings.at(p.scale_table), p.arms, seeds);
+    for (const auto& p : products) support::plan_searches(grid, settings.at(p.scale_table), p.arms, seeds);
     fmt::print("ledger {}: {} lines; {} searches to run\n", done.path().string(), done.size(),
                grid.planned());
     std::fflush(stdout);
     grid.run("searching");
-    for (const auto& p : products) plan_retrainings(grid, settings.at(p.scale_table), p.arms, seeds);
+    for (const auto& p : products) support::plan_retrainings(grid, settings.at(p.scale_table), p.arms, seeds);
     fmt::print("{} cells to train from scratch\n", grid.planned());
     std::fflush(stdout);
     grid.run("training from scratch");
@@ -422,6 +309,8 @@ int main(int argc, char** argv) {
       ->check(support::one_of({"lambda"}));
   app.add_option("--scale", flags.scale, "paper, cpu, or a JSON file that says what differs from cpu");
   app.add_option("--data", flags.data, "folder of CIFAR-10 (binary version), or one above it");
+  app.add_option("--imagenet", flags.imagenet,
+                 "folder of ImageNet for table 5: train and val in it, with one folder for each class");
   app.add_option("--seeds", flags.seeds, "how many seeds")->check(support::between(1, 1000));
   app.add_option("--first-seed", flags.first_seed, "the first seed")->check(support::between(0, 1000000));
   app.add_option("--out", flags.out, "folder for ledger, tables and figures");

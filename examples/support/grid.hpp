@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <crispnas/crispnas.hpp>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -17,65 +18,18 @@
 
 #include "experiment.hpp"
 #include "ledger.hpp"
-#include "measured.hpp"
 #include "output.hpp"
 #include "pool.hpp"
 #include "progress.hpp"
 #include "regularizers.hpp"
-#include "table_scale.hpp"
+#include "search_json.hpp"
+#include "setting.hpp"
 
 #ifndef CRISPNAS_VERSION
 #define CRISPNAS_VERSION "unknown"
 #endif
 
 namespace support {
-
-/// Images and quantities that the searches of a table share.
-struct setting {
-  table_scale sizes;
-  cn::labelled_images train;
-  cn::labelled_images held_out;
-  std::string data;              ///< name of the data set
-  std::string data_fingerprint;  ///< of all images and labels that are used
-  scale search{};                ///< `sizes` as a search takes them
-  scale retraining{};            ///< the same for training in the network of the search
-};
-
-inline std::string fingerprint_of(const cn::labelled_images& images, const cn::labelled_images& held_out) {
-  std::uint64_t state = fnv1a("", 0);
-  for (const auto* part : {&images, &held_out}) {
-    state = fnv1a(part->images().const_data_ptr(), static_cast<std::size_t>(part->images().numel()), state);
-    state =
-        fnv1a(part->labels().const_data_ptr(), static_cast<std::size_t>(part->labels().numel()) * 8, state);
-  }
-  return hex(state);
-}
-
-/// The first images of a data set, normalized by what is used of it, so that a folder with more files gives the same numbers.
-inline setting make_setting(const table_scale& sizes, const std::string& name, const image_splits& all,
-                            const at::Device& device) {
-  const auto first = [](const cn::labelled_images& images, std::int64_t wanted) {
-    return wanted == 0 ? images : images.head(wanted);
-  };
-  const auto part = first(all.train, sizes.images);
-  const cn::labelled_images train(part.images(), part.labels(), part.classes());
-  const auto held_out = first(all.held_out, sizes.held_out).normalized_like(train);
-  setting s{sizes, train, held_out, name, fingerprint_of(train, held_out)};
-  s.search.channels = sizes.channels;
-  s.search.cells = sizes.cells;
-  s.search.partial = sizes.partial;
-  s.search.epochs = sizes.epochs;
-  s.search.batch_size = sizes.batch_size;
-  s.search.weight_rate = sizes.weight_rate;
-  s.search.last_weight_rate = sizes.last_weight_rate;
-  s.search.strength = sizes.strength;
-  s.search.travel = sizes.travel;
-  s.search.device = device;
-  s.retraining = s.search;
-  s.retraining.epochs = sizes.retrain_epochs;
-  s.retraining.batch_size = sizes.retrain_batch_size;
-  return s;
-}
 
 /// A search of the DARTS cell, and the budgets that its super-network is cut to.
 struct search_request {
@@ -96,6 +50,7 @@ class grid {
     std::string device_name;
     int workers = 1;
     bool quiet = false;
+    std::filesystem::path unfinished;  ///< folder of trainings that take long
   };
 
   grid(ledger& done, options chosen) : done_(done), options_(std::move(chosen)) {}
@@ -121,7 +76,10 @@ class grid {
         [this, &s, request, seed] { return run_search(s, request, seed); });
   }
   void plan(const setting& s, const std::string& genotype, std::uint64_t seed) {
-    const auto steps = s.retraining.epochs * (s.train.size() / s.retraining.batch_size);
+    const auto batches = [](std::int64_t images, std::int64_t size) { return (images + size - 1) / size; };
+    const std::int64_t steps =
+        s.transfer ? s.sizes.imagenet_epochs * batches(s.transfer->train, s.sizes.imagenet_batch_size)
+                   : s.retraining.epochs * batches(s.train.size(), s.retraining.batch_size);
     add(s, configuration_of(s, genotype), seed, steps, "from scratch",
         [this, &s, genotype, seed] { return run_retraining(s, genotype, seed); });
   }
@@ -216,6 +174,17 @@ class grid {
     auto json = common(s, "retraining");
     const auto& r = s.retraining;
     json["genotype"] = genotype;
+    if (s.transfer || s.sizes.retrain == "derived") {
+      json["network"] = s.transfer ? "imagenet" : "cifar";
+      json["training"] = to_json(training_of(s, cn::parse_genotype(genotype), 0));
+      if (s.transfer) {
+        json["data"] = {{"name", "photographs"},
+                        {"images", s.transfer->train},
+                        {"held_out", s.transfer->held_out},
+                        {"fingerprint", s.transfer->fingerprint}};
+      }
+      return json;
+    }
     json["network"] = s.sizes.retrain;
     json["K"] = r.partial;
     json["channels"] = r.channels;
@@ -239,7 +208,7 @@ class grid {
            const std::string& label, std::function<nlohmann::json()> work) {
     const std::pair<std::string, std::uint64_t> key{fingerprint(configuration.dump()), seed};
     if (done_.find(key.first, seed) != nullptr || !planned_.insert(key).second) return;
-    const int partial = configuration["K"].get<int>();
+    const int partial = configuration.value("K", s.search.partial);
     jobs_.push_back({fmt::format("{} seed {}", label, seed), s.sizes.name, partial, std::move(configuration),
                      seed, steps, std::move(work)});
   }
@@ -258,6 +227,8 @@ class grid {
                   {"wall_seconds", seconds},
                   {"configuration", one.configuration},
                   {"result", std::move(result)}});
+    std::error_code ignored;
+    std::filesystem::remove(unfinished_file(one.configuration, one.seed), ignored);
     const std::lock_guard lock(guard_);
     last_ = one.label;
   }
@@ -267,85 +238,17 @@ class grid {
     if (bar_ != nullptr) bar_->advance(last_.empty() ? std::string() : "finished: " + last_);
   }
 
-  static double entropy_of(std::span<const double> shares) {
-    double sum = 0.0;
-    for (double p : shares) {
-      if (p > 0) sum -= p * std::log(p);
-    }
-    return sum;
-  }
-
-  /// Mean entropy of the ops of an edge, and of the shares of a group that has something to choose; nats, over all cell types.
-  static std::pair<double, nlohmann::json> entropies_of(const cn::space_table& space,
-                                                        const cn::network_weights& soft) {
-    std::vector<double> ops, edges;
-    for (std::size_t type = 0; type < soft.size(); ++type) {
-      const cn::cell_table& cell = space.cell(static_cast<int>(type));
-      const auto op = cn::detail::to_host(soft[type].ops);
-      const auto count = space.op_names.size();
-      for (std::size_t e = 0; e < cell.edges.size(); ++e) {
-        if (cell.has(e)) ops.push_back(entropy_of(std::span(op).subspan(e * count, count)));
-      }
-      if (!soft[type].edges.defined()) continue;
-      const auto weight = cn::detail::to_host(soft[type].edges);
-      for (const auto& group : cell.groups) {
-        std::vector<double> shares;
-        double sum = 0.0;
-        for (std::size_t e = 0; e < weight.size(); ++e) {
-          if (!((group.edges & cell.present) >> e & 1U)) continue;
-          shares.push_back(weight[e]);
-          sum += weight[e];
-        }
-        if (static_cast<int>(shares.size()) <= group.kept || sum <= 0) continue;
-        for (auto& share : shares) share /= sum;
-        edges.push_back(entropy_of(shares));
-      }
-    }
-    return {mean_of(ops), edges.empty() ? nlohmann::json() : nlohmann::json(mean_of(edges))};
-  }
-
-  static nlohmann::json rounded(const at::Tensor& t) {
-    auto values = cn::detail::to_host(t);
-    for (auto& v : values) v = std::round(v * 1e5) / 1e5;
-    return values;
-  }
-
   nlohmann::json run_search(const setting& s, const search_request& request, std::uint64_t seed) {
     const auto method = method_of(s, request);
     std::vector<budget_choice> cuts;
     for (int kept : request.cuts) cuts.push_back(darts_budget(kept));
     const auto found = support::run_search(method, request.kept, cuts, scale_of(s, request), s.train,
                                            s.held_out, seed, [this](const cn::step_progress&) { step(); });
-    nlohmann::json json{{"search_seconds", found.seconds}};
-    for (std::size_t e = 0; e < found.epochs.size(); ++e) {
-      const auto& report = found.epochs[e].report;
-      nlohmann::json epoch{{"epoch", report.epoch},
-                           {"train_loss", report.train_loss},
-                           {"train_accuracy", report.train_accuracy},
-                           {"arch_loss", report.arch_loss},
-                           {"seconds", report.seconds}};
-      for (const auto& term : report.terms) epoch["terms"][term.name] = {term.value, term.factor};
-      for (const auto& cell : found.epochs[e].weights) {  // of each cell type: [edges * ops], [edges]
-        epoch["ops"].push_back(rounded(cell.ops));
-        epoch["edges"].push_back(cell.edges.defined() ? rounded(cell.edges) : nlohmann::json());
-      }
-      json["epochs"].push_back(std::move(epoch));
-    }
-    for (std::size_t i = 0; i < found.budgets.size(); ++i) {
-      int changed = 0;
-      for (const auto& cell : found.cuts[i]) changed += cell.kept.changed_by_feasibility() ? 1 : 0;
-      json["cuts"].push_back({{"kept", found.budgets[i]},
-                              {"genotype", cn::to_text(found.genotypes[i])},
-                              {"gap", gap_json(found.gaps[i])},
-                              {"cells_changed_by_feasibility", changed}});
-    }
-    const auto [ops, edges] = entropies_of(method.configuration.space, found.epochs.back().weights);
-    json["op_entropy"] = ops;
-    json["edge_entropy"] = edges;
-    return json;
+    return search_json(method.configuration.space, found);
   }
 
   nlohmann::json run_retraining(const setting& s, const std::string& genotype, std::uint64_t seed) {
+    if (s.transfer || s.sizes.retrain == "derived") return run_derived(s, genotype, seed);
     // The budget with all edges present: any cell of any budget can be cut out of it.
     const auto method = darts_method("da2s", 8, s.retraining.partial);
     cn::any_supernet probe(method.configuration.space, method.configuration.ops,
@@ -354,6 +257,28 @@ class grid {
     const double accuracy = train_cut(method, cut, s.retraining, s.train, s.held_out, seed,
                                       rate_falls::each_step, [this] { step(); });
     return {{"error", 100.0 - accuracy}};
+  }
+
+  nlohmann::json run_derived(const setting& s, const std::string& genotype, std::uint64_t seed) {
+    auto training = training_of(s, cn::parse_genotype(genotype), seed);
+    training.options.on_step = [this](const cn::step_progress&) { step(); };
+    training.unfinished = unfinished_file(configuration_of(s, genotype), seed);
+    std::filesystem::create_directories(training.unfinished.parent_path());
+    training_images images;
+    if (s.transfer) {
+      images = s.transfer->images;
+    } else {
+      images.train = cn::training_set_of(s.train);
+      images.held_out = [&s](std::int64_t batch_size, at::Device device) -> cn::batch_source {
+        return cn::sequential_batches(s.held_out, {.batch_size = batch_size, .device = device});
+      };
+    }
+    const auto found = train_derived(training, images);
+    return {{"error", 100.0 - found.top1}, {"top5_error", 100.0 - found.top5}, {"loss", found.loss}};
+  }
+
+  std::filesystem::path unfinished_file(const nlohmann::json& configuration, std::uint64_t seed) const {
+    return options_.unfinished / fmt::format("{}-{}.safetensors", fingerprint(configuration.dump()), seed);
   }
 
   ledger& done_;

@@ -31,6 +31,7 @@ struct measured {
       edge_entropy;             ///< mean over edges and groups, nats; the second empty without edge weights
   std::vector<double> seconds;  ///< of search
   std::vector<double> error;    ///< after training from scratch
+  std::vector<double> top5_error;  ///< of photographs
   std::vector<std::string> genotypes;
   std::vector<std::string> devices;
 
@@ -120,6 +121,7 @@ inline nlohmann::json to_json(const measured& m) {
                       {"after", list(m.after)},
                       {"lost", list(m.lost())},
                       {"error", list(m.error)},
+                      {"top5_error", list(m.top5_error)},
                       {"parameters_millions", list(m.parameters())},
                       {"op_entropy", list(m.op_entropy)},
                       {"edge_entropy", list(m.edge_entropy)},
