@@ -18,9 +18,11 @@ struct epoch_report {
   int epoch = 0;  ///< from 1
   int epochs = 0;
   double weight_rate = 0.0;
-  double train_loss = 0.0;  ///< classification loss of the images that train the weights (single level: of all)
+  double train_loss =
+      0.0;  ///< classification loss of the images that train the weights (single level: of all)
   double train_accuracy = 0.0;  ///< percent, of the same images, while training
-  double arch_loss = 0.0;  ///< of the images that train alpha and beta (single level: of all); NaN while both wait
+  double arch_loss =
+      0.0;  ///< of the images that train alpha and beta (single level: of all); NaN while both wait
   struct term {
     std::string name;
     double value = 0.0;  ///< unweighted, at the last step
