@@ -42,6 +42,7 @@ inline std::vector<arm> arms_of_table(int table) {
     arms.push_back({"darts, 2nd order", 8, {.method = "darts", .order = "second"}});
     arms.push_back({"darts, single level", 8, {.method = "darts", .order = "single"}});
     arms.push_back({"pc_darts", 8, {.method = "pc_darts"}});
+    arms.push_back({"fair_darts", 8, {.method = "fair_darts"}});
     arms.push_back({"da2s, authors' code (K = 1)", 8, {.method = "authors_code"}});
     arms.push_back(random_for(8));
   } else if (table == 2) {
@@ -119,7 +120,7 @@ inline void plan_searches(grid& runs, const setting& s, const std::vector<arm>& 
   }
 }
 
-/// The genotypes of an arm for a seed; none where its search is not done.
+/// The genotypes of an arm for a seed; none where its search is not done, or left a cell without ops.
 inline std::vector<std::string> genotypes_of(const grid& runs, const setting& s, const arm& a,
                                              std::uint64_t seed) {
   std::vector<std::string> found;
@@ -127,7 +128,9 @@ inline std::vector<std::string> genotypes_of(const grid& runs, const setting& s,
     for (int n = 0; n < s.sizes.random_cells; ++n)
       found.push_back(random_genotype(a.kept, seed, n, s.search.partial));
   } else if (const auto* search = runs.search(s, a.request, seed)) {
-    if (const auto* cut = cut_of(*search, a.kept)) found.push_back((*cut)["genotype"].get<std::string>());
+    const auto* cut = cut_of(*search, a.kept);
+    const auto text = cut == nullptr ? std::string() : (*cut)["genotype"].get<std::string>();
+    if (!text.empty()) found.push_back(text);
   }
   return found;
 }

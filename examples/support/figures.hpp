@@ -131,12 +131,15 @@ struct node_cut {
 /// Figure 1: the three edges into node 3 of the normal cell before the cut (bars: edge weight times the weight of its strongest op),
 /// what two budgets keep of them (dark), and what that costs. One seed is drawn; the numbers are over all of them.
 inline std::string figure_1(const std::vector<node_cut>& panels, const std::string& what) {
-  constexpr double panel_width = 430, panel_height = 190, left = 20, top = 50;
+  constexpr double panel_width = 430, panel_height = 160, left = 20, top = 66;
   const std::size_t columns = 2;
   const std::size_t rows = (panels.size() + 1) / columns;
   std::string svg =
       svg_head(left + double(columns) * panel_width, top + double(rows) * panel_height,
                crispnas::detail::escaped("Figure 1: node 3 of the normal cell cut two ways, " + what));
+  svg +=
+      "<text x=\"16\" y=\"42\">bars: weight of the edge x weight of its strongest op, before the cut; full "
+      "colour: kept</text>\n";
   for (std::size_t i = 0; i < panels.size(); ++i) {
     const auto& p = panels[i];
     const double x0 = left + double(i % columns) * panel_width;
@@ -158,7 +161,7 @@ inline std::string figure_1(const std::vector<node_cut>& panels, const std::stri
       }
       const auto edge = detail::edge_history(*p.search, e);
       const double op_weight = detail::op_history(*p.search, e, best).back();
-      const double weight = (edge.empty() ? 1.0 : edge.back()) * op_weight;
+      const double edge_weight = edge.empty() ? 1.0 : edge.back();  // DARTS's edges have none
       bool kept = false;
       for (const auto& g : found.normal) kept = kept || (g.from == detail::darts_edges[e].from && g.to == 3);
       const double full = 150;
@@ -167,10 +170,10 @@ inline std::string figure_1(const std::vector<node_cut>& panels, const std::stri
           "x=\"{3:.1f}\" y=\"{4:.1f}\" "
           "width=\"{5:.1f}\" height=\"18\"/><rect x=\"{3:.1f}\" y=\"{4:.1f}\" width=\"{6:.1f}\" "
           "height=\"18\" fill=\"{7}\" "
-          "fill-opacity=\"{8}\"/><text x=\"{9:.1f}\" y=\"{1:.1f}\">{10:.2f} {11}, {12}</text>\n",
-          x0, y + 13, detail::edge_name(e), x0 + 50, y, full, full * std::clamp(weight, 0.0, 1.0),
-          palette[best], kept ? "1" : "0.35", x0 + 58 + full, weight, detail::darts_ops[best],
-          kept ? "kept" : "cut");
+          "fill-opacity=\"{8}\"/><text x=\"{9:.1f}\" y=\"{1:.1f}\">{10:.2f} x {11:.2f} {12}, {13}</text>\n",
+          x0, y + 13, detail::edge_name(e), x0 + 50, y, full,
+          full * std::clamp(edge_weight * op_weight, 0.0, 1.0), palette[best], kept ? "1" : "0.35",
+          x0 + 58 + full, edge_weight, op_weight, detail::darts_ops[best], kept ? "kept" : "cut");
       y += 30;
     }
     if (p.over_seeds != nullptr) {

@@ -33,7 +33,7 @@ namespace support {
 
 /// A search of the DARTS cell, and the budgets that its super-network is cut to.
 struct search_request {
-  std::string method = "da2s";  ///< one of method_names, or authors_code
+  std::string method = "da2s";  ///< one of method_names, or authors_code, or fair_darts
   int kept = 8;
   std::vector<int> cuts{8};
   std::string order = "first";
@@ -42,6 +42,15 @@ struct search_request {
   std::string edge = "const";
   double factor = 1.0;  ///< on the regularizer, beside the scale's strength
 };
+
+namespace detail {
+template <int K>
+struct fair_darts {
+  static cn::configuration configuration() {
+    return cn::configuration_of<cn::fair_darts_spec<cn::partial_channels<K>>>();
+  }
+};
+}  // namespace detail
 
 class grid {
  public:
@@ -124,6 +133,8 @@ class grid {
     method_choice method;
     if (request.method == "authors_code") {
       method = {"authors_code", cn::configuration_of<cn::authors_code_spec>(), 1.0};
+    } else if (request.method == "fair_darts") {
+      method = {"fair_darts", detail::with_partial<detail::fair_darts>(s.search.partial), 1.0};
     } else {
       method = darts_method(request.method, request.kept, s.search.partial);
       if (request.method == "da2s")

@@ -5,6 +5,7 @@
 #include <crispnas/crispnas.hpp>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -61,6 +62,12 @@ inline nlohmann::json rounded(const at::Tensor& t) {
 
 }  // namespace detail
 
+/// The genotype as text; nothing where a cell has lost all its ops (a threshold can do that), which no network can be made of.
+inline std::string cell_text(const cn::genotype& found) {
+  const bool whole = found.normal.count > 0 && (!found.has_reduction || found.reduction.count > 0);
+  return whole ? cn::to_text(found) : std::string();
+}
+
 inline nlohmann::json search_json(const cn::space_table& space, const search_result& found) {
   nlohmann::json json{{"search_seconds", found.seconds}};
   for (std::size_t e = 0; e < found.epochs.size(); ++e) {
@@ -81,7 +88,7 @@ inline nlohmann::json search_json(const cn::space_table& space, const search_res
     int changed = 0;
     for (const auto& cell : found.cuts[i]) changed += cell.kept.changed_by_feasibility() ? 1 : 0;
     json["cuts"].push_back({{"kept", found.budgets[i]},
-                            {"genotype", cn::to_text(found.genotypes[i])},
+                            {"genotype", cell_text(found.genotypes[i])},
                             {"gap", gap_json(found.gaps[i])},
                             {"cells_changed_by_feasibility", changed}});
   }
