@@ -85,8 +85,7 @@ std::string training_text(const support::setting& s) {
   if (s.transfer) {
     return fmt::format(
         "from scratch: the ImageNet network (C = {}, {} cells), {} epochs of {} photographs of {} classes, "
-        "batch {}, by the "
-        "paper's recipe; {} held-out photographs",
+        "batch {}, by the paper's recipe (rate 0.5 x batch / 1024); {} held-out photographs",
         z.imagenet_channels, z.imagenet_cells, z.imagenet_epochs, s.transfer->train,
         s.transfer->images.train.classes, z.imagenet_batch_size, s.transfer->held_out);
   }
