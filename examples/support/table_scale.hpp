@@ -65,8 +65,8 @@ inline constexpr std::string_view cpu_scale_text = R"({
   "retrain": "searched", "retrain_epochs": 1, "retrain_batch": 32, "retrain_channels": 36, "retrain_cells": 20,
   "imagenet_epochs": 10, "imagenet_batch": 16, "imagenet_channels": 16, "imagenet_cells": 5,
   "random_cells": 2,
-  "tables": {"2": {"channels": 8, "cells": 2, "images": 2000, "held_out": 1500, "epochs": 10, "retrain_epochs": 3},
-             "3": {"channels": 8, "cells": 2, "images": 2000, "held_out": 1500, "epochs": 10, "retrain_epochs": 3}}
+  "tables": {"2": {"channels": 8, "images": 2000, "held_out": 1500, "epochs": 10, "retrain_epochs": 3},
+             "3": {"channels": 8, "images": 2000, "held_out": 1500, "epochs": 10, "retrain_epochs": 3}}
 })";
 
 namespace detail {
@@ -138,7 +138,7 @@ inline void read_scale(const nlohmann::json& json, table_scale& s) {
   take_number(json, "images", s.images, 0, 1e9);
   take_number(json, "held_out", s.held_out, 0, 1e9);
   take_number(json, "channels", s.channels, 1, 65536);
-  take_number(json, "cells", s.cells, 1, 1000);
+  take_number(json, "cells", s.cells, 3, 1000);  // of fewer, at L/3 and 2L/3, all are reduction cells
   take_number(json, "K", s.partial, 1, 4);
   if (s.partial == 3) throw usage_error("scale: \"K\" is 3; 1, 2 and 4 are compiled in.");
   take_number(json, "epochs", s.epochs, 1, 100000);

@@ -20,7 +20,7 @@ foreach(file IN ITEMS data_batch_1:72 test_batch:27)
   endforeach()
   file(WRITE "${data}/${name}.bin" "${bytes}")
 endforeach()
-set(sizes "\"images\": 64, \"held_out\": 27, \"channels\": 8, \"cells\": 2, \"batch\": 16, \"retrain_batch\": 16, \"random_cells\": 1")
+set(sizes "\"images\": 64, \"held_out\": 27, \"channels\": 8, \"cells\": 3, \"batch\": 16, \"retrain_batch\": 16, \"random_cells\": 1")
 file(WRITE "${SCRATCH}/tiny.json" "{${sizes}, \"epochs\": 1, \"retrain_epochs\": 1}")
 file(WRITE "${SCRATCH}/tiny_2.json" "{${sizes}, \"epochs\": 1, \"retrain_epochs\": 2}")
 

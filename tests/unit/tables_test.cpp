@@ -252,6 +252,7 @@ TEST_CASE("scales: the names, a file, changes for single tables") {
   CHECK_SAYS(wrong(R"({"epochs": 0})"), "\"epochs\" is 0; it is to be a whole number from 1");
   CHECK_SAYS(wrong(R"({"epochs": 1.5})"), "\"epochs\" is 1.5");
   CHECK_SAYS(wrong(R"({"epochs": "4"})"), "\"epochs\" is \"4\"");
+  CHECK_SAYS(wrong(R"({"cells": 2})"), "\"cells\" is 2; it is to be a whole number from 3");
   CHECK_SAYS(wrong(R"({"K": 3})"), "1, 2 and 4 are compiled in");
   CHECK_SAYS(wrong(R"({"retrain": "search"})"), "searched or derived; did you mean 'searched'?");
   CHECK_SAYS(wrong(R"({"tables": {"6": {}}})"), "there are the tables 1 to 5");
