@@ -1,17 +1,14 @@
 // The network of a found cell, trained from scratch by a recipe: long enough that a stopped run should not begin again, so it keeps what
-// it needs to go on in a file, and goes on bit for bit.
+// it needs to go on in checkpoints, and goes on bit for bit.
 #pragma once
 
 #include <chrono>
-#include <crispnas/io/state.hpp>
-#include <crispnas/supernet/published_state.hpp>
+#include <crispnas/io/checkpoints.hpp>
 #include <crispnas/train/trainer.hpp>
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
-#include <string>
-#include <system_error>
-#include <utility>
+#include <optional>
 
 namespace support {
 
@@ -27,8 +24,8 @@ struct derived_training {
   cn::genotype cell;
   cn::derived_options network;
   cn::train_options options;
-  std::filesystem::path unfinished;  ///< the file that a stopped run goes on from; empty: none is kept
-  double save_after = 600;           ///< seconds of training between two states of it
+  std::filesystem::path unfinished;  ///< the folder that a stopped run goes on from; empty: none is kept
+  double save_after = 600;           ///< seconds of training between two checkpoints
 };
 
 /// Everything that decides the result, beside images and seed.
@@ -54,24 +51,22 @@ inline nlohmann::json to_json(const derived_training& t) {
           {"cutout", o.augment.cutout}};
 }
 
-/// Trains, or goes on training, and measures. The file of an unfinished training is removed by the caller, once the result is kept.
+/// Trains, or goes on training, and measures. The folder of an unfinished training is removed by the caller, once the result is kept.
 inline cn::evaluation train_derived(const derived_training& t, const training_images& images) {
   cn::any_derived_network net(t.cell, t.network);
   cn::trainer training(net, t.options);
-  auto state = cn::published_state(net);
-  for (const auto& [name, value] : training.momentum()) state.emplace_back("momentum." + name, value);
-  int first = 1;
-  if (!t.unfinished.empty() && std::filesystem::exists(t.unfinished)) {
-    cn::load_state(state, t.unfinished);
-    for (const auto& [key, value] : cn::safetensors_file(t.unfinished).metadata()) {
-      if (key == "epochs_done") first = std::stoi(value) + 1;
-    }
+  std::optional<cn::checkpoints> kept;
+  if (!t.unfinished.empty()) {
+    kept.emplace(t.unfinished, cn::checkpoint_options{.configuration = {{"training", to_json(t).dump()}},
+                                                      .device = t.network.device.str()});
+    kept->load(training.state());
   }
   auto saved = std::chrono::steady_clock::now();
-  for (const auto& epoch : training.run(images.train, first)) {
+  for (const auto& epoch : training.run(images.train)) {
     const auto now = std::chrono::steady_clock::now();
-    if (t.unfinished.empty() || std::chrono::duration<double>(now - saved).count() < t.save_after) continue;
-    cn::save_state(state, t.unfinished, {{"epochs_done", std::to_string(epoch.epoch)}});
+    if (!kept || epoch.epoch == t.options.epochs) continue;
+    if (std::chrono::duration<double>(now - saved).count() < t.save_after) continue;
+    kept->save(training.state(), training.position_text());
     saved = now;
   }
   return cn::evaluate(net, images.held_out(t.options.batch_size, t.network.device), t.options.numbers,

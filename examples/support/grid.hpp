@@ -239,7 +239,7 @@ class grid {
                   {"configuration", one.configuration},
                   {"result", std::move(result)}});
     std::error_code ignored;
-    std::filesystem::remove(unfinished_file(one.configuration, one.seed), ignored);
+    std::filesystem::remove_all(unfinished_folder(one.configuration, one.seed), ignored);
     const std::lock_guard lock(guard_);
     last_ = one.label;
   }
@@ -273,8 +273,7 @@ class grid {
   nlohmann::json run_derived(const setting& s, const std::string& genotype, std::uint64_t seed) {
     auto training = training_of(s, cn::parse_genotype(genotype), seed);
     training.options.on_step = [this](const cn::step_progress&) { step(); };
-    training.unfinished = unfinished_file(configuration_of(s, genotype), seed);
-    std::filesystem::create_directories(training.unfinished.parent_path());
+    training.unfinished = unfinished_folder(configuration_of(s, genotype), seed);
     training_images images;
     if (s.transfer) {
       images = s.transfer->images;
@@ -288,8 +287,8 @@ class grid {
     return {{"error", 100.0 - found.top1}, {"top5_error", 100.0 - found.top5}, {"loss", found.loss}};
   }
 
-  std::filesystem::path unfinished_file(const nlohmann::json& configuration, std::uint64_t seed) const {
-    return options_.unfinished / fmt::format("{}-{}.safetensors", fingerprint(configuration.dump()), seed);
+  std::filesystem::path unfinished_folder(const nlohmann::json& configuration, std::uint64_t seed) const {
+    return options_.unfinished / fmt::format("{}-{}", fingerprint(configuration.dump()), seed);
   }
 
   ledger& done_;

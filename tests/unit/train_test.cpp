@@ -248,7 +248,7 @@ TEST_CASE("a training depends on its seed alone: not on workers, and it can go o
   CHECK(same(copies(resumed), expected));
 }
 
-TEST_CASE("a training of the tables that is stopped goes on from its file") {
+TEST_CASE("a training of the tables that is stopped goes on from its checkpoints") {
   const auto data = easy(24);
   const support::training_images images{
       cn::training_set_of(data), [&](std::int64_t batch_size, at::Device) {
@@ -257,7 +257,7 @@ TEST_CASE("a training of the tables that is stopped goes on from its file") {
   const tests::temporary_folder folder;
   support::derived_training training{small_cell, small_network(), quick(3), {}, 0};
   const auto expected = support::train_derived(training, images);
-  training.unfinished = folder.path() / "unfinished.safetensors";
+  training.unfinished = folder.path() / "unfinished";
   training.options.on_step = [](const cn::step_progress& p) {
     if (p.epoch == 2 && p.step == 2) throw std::runtime_error("stopped");
   };
