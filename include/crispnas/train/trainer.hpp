@@ -93,7 +93,8 @@ class trainer {
             batch b = *ahead.next();
             net_.drop_path().begin_step(epoch, step_ + 1);
             done.result = train_step(net_, weights_, options_, {b.images, b.labels});
-            done.fine = all_finite({done.result.loss, done.result.gradient_norm}, variances_);
+            done.fine =
+                all_finite(std::vector<at::Tensor>{done.result.loss, done.result.gradient_norm}, variances_);
             done.indices = std::move(b.indices);
           },
           [&] { return advice(); });
