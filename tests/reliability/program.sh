@@ -19,10 +19,11 @@ few train-labels-idx1-ubyte '\0\0\010\01\0\0\0\0200' 128 1 8
 few t10k-images-idx3-ubyte '\0\0\010\03\0\0\0\0040\0\0\0\034\0\0\0\034' 32 784 16
 few t10k-labels-idx1-ubyte '\0\0\010\01\0\0\0\0040' 32 1 8
 
+flags=(--data "$work/data" --budget 4 --channels 8 --cells 2 --epochs 6 --batch 8 --quiet)
 run() {  # run OUT [flags]
   local out=$1
   shift
-  "$search" --data "$work/data" --out "$work/$out" --budget 4 --channels 8 --cells 2 --epochs 3 --batch 8 --quiet "$@"
+  "$search" "${flags[@]}" --out "$work/$out" "$@"
 }
 timeless() {  # the files of a run without its wall times
   (cd "$work/$1" && cat genotype.txt accuracy.svg supernet.safetensors && sed 's/,[^,]*$//' metrics.csv && grep -v '"seconds"' summary.json) |
@@ -40,8 +41,7 @@ wanted=$(timeless whole)
 for signal in TERM:143 INT:130 USR1:138 HUP:129; do
   code=0
   # A shell starts its background processes with SIGINT ignored; env gives it its meaning back.
-  env --default-signal=INT "$search" --data "$work/data" --out "$work/stopped" --budget 4 --channels 8 --cells 2 --epochs 3 --batch 8 \
-    --quiet --checkpoint-every 1 epochs >/dev/null 2>"$work/said" &
+  env --default-signal=INT "$search" "${flags[@]}" --out "$work/stopped" --checkpoint-every 1 epochs >/dev/null 2>"$work/said" &
   child=$!
   for _ in $(seq 2000); do [ -s "$work/stopped/metrics.csv" ] && break || sleep 0.01; done
   kill -s "${signal%:*}" "$child"
@@ -75,7 +75,8 @@ wait "$child" || code=$?
 RANDOM=1
 for i in $(seq "$kills"); do
   for _ in 1 2 3; do
-    run killed --resume --checkpoint-every $((i % 3 + 1)) steps >/dev/null 2>&1 &
+    # Not through run: a function in the background is a shell of its own, and killing that would leave the program.
+    "$search" "${flags[@]}" --out "$work/killed" --resume --checkpoint-every $((i % 3 + 1)) steps >/dev/null 2>&1 &
     child=$!
     sleep "$((RANDOM % 3)).$((RANDOM % 1000 + 1000))"
     kill -9 "$child" 2>/dev/null || true

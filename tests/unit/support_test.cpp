@@ -2,11 +2,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -14,6 +16,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -28,6 +31,7 @@
 #include "support/errors.hpp"
 #include "support/gzip.hpp"
 #include "support/progress.hpp"
+#include "support/run_keeper.hpp"
 #include "support/suggest.hpp"
 
 using tests::message_of;
@@ -465,5 +469,136 @@ TEST_SUITE("CSV") {
     CHECK_SAYS(message_of([&] { writer.row({"1"}); }), "a row of 1 fields for 2 columns");
     CHECK_SAYS(message_of([&] { support::csv_writer(folder.path() / "no" / "x.csv", {"a"}); }),
                "cannot be written");
+  }
+}
+
+TEST_SUITE("runs that are kept") {
+  TEST_CASE("a signal is remembered, a second one ends the process") {
+    struct sigaction before {};
+    sigaction(SIGUSR1, nullptr, &before);
+    std::signal(SIGHUP, SIG_IGN);
+    {
+      const support::stop_signals signals;
+      CHECK(signals.received() == 0);
+      std::raise(SIGHUP);  // ignored, and stays so
+      CHECK(signals.received() == 0);
+      std::raise(SIGUSR1);
+      CHECK(signals.received() == SIGUSR1);
+    }
+    std::signal(SIGHUP, SIG_DFL);
+    struct sigaction after {};
+    sigaction(SIGUSR1, nullptr, &after);
+    CHECK(after.sa_handler == before.sa_handler);
+    for (const int number : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) {
+      const pid_t child = ::fork();
+      if (child == 0) {
+        const support::stop_signals signals;
+        std::raise(number);
+        std::raise(SIGTERM);
+        ::_exit(1);  // not reached
+      }
+      int status = 0;
+      REQUIRE(::waitpid(child, &status, 0) == child);
+      CHECK(WIFEXITED(status));
+      CHECK(WEXITSTATUS(status) == 128 + SIGTERM);
+      CHECK(std::string(support::stop_signals::name(number)).starts_with("SIG"));
+    }
+  }
+
+  TEST_CASE("how often a run is saved") {
+    const auto steps = support::parse_interval({"50", "steps"});
+    CHECK(steps.count == 50);
+    CHECK(steps.of_steps);
+    CHECK(!support::parse_interval({"1", "epoch"}).of_steps);
+    CHECK(support::parse_interval({"0"}).count == 0);
+    CHECK_SAYS(message_of([] { support::parse_interval({"50"}); }), "of what? 50 steps or epochs");
+    CHECK_SAYS(message_of([] {
+                 support::parse_interval({"5", "hours"});
+               }),
+               "'hours' is neither steps nor epochs");
+    for (const char* wrong : {"x", "", "-1", "1.5", "9999999999"})
+      CHECK_SAYS(message_of([&] { support::parse_interval({wrong, "steps"}); }), "is no whole number");
+  }
+
+  TEST_CASE("settings of nested objects") {
+    crispnas::text_pairs pairs;
+    support::add_settings(pairs, {{"a", 1.5}, {"b", {{"c", "text"}, {"d", {1, 2}}}}, {"e", true}});
+    CHECK(pairs == crispnas::text_pairs{{"a", "1.5"}, {"b.c", "text"}, {"b.d", "[1,2]"}, {"e", "true"}});
+  }
+
+  TEST_CASE(
+      "a run that is stopped saves itself, one that goes on is put back, one that has ended leaves nothing") {
+    const temporary_folder folder;
+    double value = 1.0;
+    const auto state = [&] {
+      crispnas::named_state all;
+      all.add("value", value);
+      return all;
+    };
+    const auto where = [] { return std::string("here"); };
+    const auto keeper_of = [&](const support::keeper_flags& flags) {
+      return std::make_unique<support::run_keeper>(folder.path(), flags,
+                                                   crispnas::checkpoint_options{.configuration = {}});
+    };
+    {
+      const auto keeper = keeper_of({.every = {"2", "steps"}});
+      keeper->begin(state, where);
+      CHECK(!keeper->resumed());
+      value = 2.0;
+      keeper->after_step();
+      keeper->after_epoch(1);
+      CHECK(!std::filesystem::exists(folder.path() / "checkpoints" / "ckpt-000001"));
+      keeper->after_step();
+      CHECK(std::filesystem::exists(folder.path() / "checkpoints" / "ckpt-000001"));
+      CHECK(!keeper->stop());
+      std::raise(SIGTERM);
+      CHECK(keeper->stop());
+      value = 3.0;
+      std::string said;
+      const int code = support::guarded("test", [&] {
+        try {
+          keeper->end_early();
+        } catch (const support::ended_early& e) {
+          said = e.what();
+          throw;
+        }
+      });
+      CHECK(code == 143);
+      CHECK_SAYS(said, "stopped by SIGTERM at here; saved in '");
+      CHECK_SAYS(said, "checkpoints': go on with --resume.");
+    }
+    CHECK_SAYS(message_of([&] { keeper_of({}); }),
+               "has the checkpoints of a run that did not end. Give --resume");
+    value = 0.0;
+    {
+      const auto keeper = keeper_of({.every = {"1", "epochs"}, .resume = true});
+      keeper->begin(state, where);
+      CHECK(keeper->resumed());
+      CHECK(value == 3.0);
+      keeper->done();
+    }
+    {
+      const auto keeper = keeper_of({.every = {"0"}});
+      keeper->begin(state, where);
+      keeper->after_step();
+      std::raise(SIGINT);
+      CHECK_SAYS(
+          [&] {
+            try {
+              keeper->end_early();
+            } catch (const support::ended_early& e) {
+              return std::to_string(e.exit_code) + e.what();
+            }
+            return std::string();
+          }(),
+          "130stopped by SIGINT at here; nothing was saved");
+    }
+    CHECK_SAYS(message_of([&] { keeper_of({.every = {"0"}, .resume = true}); }),
+               "there is nothing to go on from");
+    const auto csv = folder.path() / "a.csv";
+    support::csv_writer(csv, {"a"}, true).row({"1"});
+    support::csv_writer(csv, {"a"}, true).row({"2"});
+    std::ifstream file(csv, std::ios::binary);
+    CHECK(std::string(std::istreambuf_iterator<char>(file), {}) == "a\r\n1\r\n2\r\n");
   }
 }
