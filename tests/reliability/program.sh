@@ -10,9 +10,11 @@ trap 'rm -rf "$work"' EXIT
 
 # A few images, so that reading them takes no time: the first ones of Fashion-MNIST, under a header of their own.
 mkdir "$work/data"
-few() {  # few NAME DIMENSIONS COUNT BYTES-OF-AN-IMAGE HEADER-BYTES
-  { printf '%b' "$2"; { gzip -dcf "$data/$1.gz" 2>/dev/null || cat "$data/$1"; } | tail -c "+$(($5 + 1))" | head -c $(($3 * $4)); } \
-    >"$work/data/$1" || true
+few() {  # few NAME HEADER COUNT BYTES-OF-AN-IMAGE HEADER-BYTES
+  local from=(cat "$data/$1")
+  [ -e "$data/$1" ] || from=(gzip -dc "$data/$1.gz")
+  # head ends as soon as it has enough, which the others take for a failure.
+  { printf '%b' "$2"; "${from[@]}" | tail -c "+$(($5 + 1))" | head -c $(($3 * $4)) || true; } >"$work/data/$1" 2>/dev/null
 }
 few train-images-idx3-ubyte '\0\0\010\03\0\0\0\0200\0\0\0\034\0\0\0\034' 128 784 16
 few train-labels-idx1-ubyte '\0\0\010\01\0\0\0\0200' 128 1 8
