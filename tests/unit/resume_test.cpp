@@ -4,6 +4,7 @@
 
 #include <array>
 #include <crispnas/io/checkpoints.hpp>
+#include <crispnas/io/sha256.hpp>
 #include <crispnas/loss/da2s.hpp>
 #include <crispnas/search/configuration_text.hpp>
 #include <crispnas/search/searcher.hpp>
@@ -64,6 +65,17 @@ bool same(const cn::named_tensors& a, const cn::named_tensors& b) {
     }
   }
   return true;
+}
+
+/// One digest of all tensors and their names; wall time apart.
+std::string digest(const cn::named_tensors& tensors) {
+  cn::sha256 all;
+  for (const auto& [name, value] : tensors) {
+    if (name == "totals.seconds") continue;
+    const at::Tensor whole = value.contiguous();
+    all.add(name).add({static_cast<const char*>(whole.const_data_ptr()), whole.nbytes()});
+  }
+  return all.hex();
 }
 
 struct told {
@@ -176,6 +188,26 @@ TEST_CASE("a training stopped after any step, gone on from by another one") {
   CHECK_SAYS(message_of([&] { run_it(lossy.training); }), "a number was lost in epoch 1, step 1: loss ");
   CHECK_SAYS(message_of([&] { lossy.training.state(); }),
              "first among the statistics of batch norm. Rate 0.05; images: ");
+}
+
+TEST_CASE("the same seed twice: the same digest of weights, alpha and beta, at one thread and at two") {
+  const auto data = images(48);
+  const int before = at::get_num_threads();
+  for (const int threads : {1, 2}) {
+    CAPTURE(threads);
+    at::set_num_threads(threads);
+    const auto searched = [&](std::uint64_t seed) {
+      auto options = quick();
+      options.seed = seed;
+      one_search s(options);
+      run(s.search, data);
+      return digest(s.search.state().values());
+    };
+    const std::string first = searched(5);
+    CHECK(searched(5) == first);
+    CHECK(searched(6) != first);
+  }
+  at::set_num_threads(before);
 }
 
 TEST_CASE("saved while it steps: a step's numbers are in what is saved") {

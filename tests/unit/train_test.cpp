@@ -204,7 +204,8 @@ TEST_CASE("top-5 counts what is among the five largest logits") {
   CHECK(measured.top5 == doctest::Approx(500.0 / 8));
 }
 
-TEST_CASE("a training depends on its seed alone: not on workers, and it can go on where it was") {
+TEST_CASE(
+    "a training depends on its seed and LibTorch's threads: not on workers, and it can go on where it was") {
   const auto data = easy(24);
   auto options = quick(3);
   options.augment = {.crop_padding = 2, .flip = true, .cutout = 4};
@@ -218,10 +219,19 @@ TEST_CASE("a training depends on its seed alone: not on workers, and it can go o
     return copies(net);
   };
   const auto expected = train(options, 1);
-  for (const int workers : {0, 3}) {
-    options.workers = workers;
-    CHECK(same(train(options, 1), expected));
+  const int before = at::get_num_threads();
+  for (const int threads : {1, 2}) {
+    at::set_num_threads(threads);
+    options.workers = 1;
+    const auto at_these = train(options, 1);
+    for (const int workers : {0, 1, 2, 4}) {
+      CAPTURE(threads);
+      CAPTURE(workers);
+      options.workers = workers;
+      CHECK(same(train(options, 1), at_these));
+    }
   }
+  at::set_num_threads(before);
   CHECK_FALSE(same(train(options, 2), expected));
 
   // One epoch, then network and momentum carried by name to others, which go on.

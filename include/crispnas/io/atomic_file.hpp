@@ -68,7 +68,7 @@ class atomic_file {
     if (!file_->sync())
       fail("it did not reach the disk", errno);  // no second try: the kernel forgets the lost pages
     if (!file_->close()) fail("closing failed", errno);
-    const file_facts facts{written_, digest_.hex()};
+    file_facts facts{written_, digest_.hex()};
     check_what_is_there(facts);
     if (calls_.rename(temporary_.c_str(), target_.c_str()) != 0) fail("renaming failed", errno);
     temporary_.clear();

@@ -66,7 +66,7 @@ struct op_cost {
 namespace detail {
 
 /// Depthwise k x k, 1x1, batch norm.
-constexpr cost depthwise_cost(const op_place& at, int kernel) {
+constexpr cost depthwise_cost(const op_place& at, std::int64_t kernel) {
   return conv_cost(at.channels, at.channels, kernel * kernel, at.pixels(), at.channels) +
          conv_cost(at.channels, at.channels, 1, at.pixels()) + batch_norm_cost(at.channels, at.affine);
 }
@@ -89,7 +89,7 @@ struct dilated_cost {
 template <int Kernel>
 struct normal_conv_cost {
   static constexpr cost count(const op_place& at) {
-    return conv_cost(at.channels, at.channels, Kernel * Kernel, at.pixels()) +
+    return conv_cost(at.channels, at.channels, std::int64_t{Kernel} * Kernel, at.pixels()) +
            batch_norm_cost(at.channels, at.affine) + cost{at.affine ? 0 : at.channels, 0};
   }
 };

@@ -1,0 +1,23 @@
+# Does manners.cmake see each kind of violation? Writes one header at a time and expects its complaint, or none.
+cmake_minimum_required(VERSION 3.25)
+function(expect text complaint)
+  file(REMOVE_RECURSE "${SCRATCH}")
+  file(WRITE "${SCRATCH}/crispnas/a.hpp" "${text}\n")
+  execute_process(COMMAND "${CMAKE_COMMAND}" -D "INCLUDE=${SCRATCH}" -P "${CMAKE_CURRENT_LIST_DIR}/manners.cmake"
+                  RESULT_VARIABLE code OUTPUT_VARIABLE said ERROR_VARIABLE said)
+  string(REGEX REPLACE "[ \n]+" " " said "${said}")
+  if(complaint STREQUAL "")
+    if(NOT code EQUAL 0)
+      message(FATAL_ERROR "'${text}' is fine, but manners.cmake says: ${said}")
+    endif()
+  elseif(code EQUAL 0 OR NOT said MATCHES "${complaint}")
+    message(FATAL_ERROR "'${text}': expected '${complaint}', got: ${said}")
+  endif()
+endfunction()
+
+expect("#pragma once\n#define CRISPNAS_A 1\n#undef CRISPNAS_A" "")
+expect("#define CRISPNAS_A 1" "lacks #pragma once")
+expect("#pragma once\n#define CHECK(x)" "macros begin with CRISPNAS_")
+expect("#pragma once\n#  undef assert" "macros begin with CRISPNAS_")
+expect("#pragma once\nnamespace a {\nusing namespace std;\n}" "opens a namespace for everybody")
+expect("#pragma once\ninline void f() {\n  using namespace std;\n}" "")

@@ -1,0 +1,93 @@
+// What a mutated header is made of: each place that can be wrong carries a number, and one of them, which CRISPNAS_MUTANT names, is
+// wrong. So a hundred mutants cost one compilation. CRISPNAS_MUTANT_REACHED names a file for the numbers of all places that were
+// reached and have something to change (sums of texts have not).
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+#include <set>
+#include <type_traits>
+#include <utility>
+
+namespace mutation {
+
+inline int active() {
+  static const int number = [] {
+    const char* text = std::getenv("CRISPNAS_MUTANT");
+    return text == nullptr ? -1 : std::atoi(text);
+  }();
+  return number;
+}
+
+inline void reach(int site) {
+  struct record {
+    const char* path = std::getenv("CRISPNAS_MUTANT_REACHED");
+    bool seen[4096] = {};
+  };
+  static record all;
+  if (all.path == nullptr || all.seen[site]) return;
+  all.seen[site] = true;
+  if (std::FILE* file = std::fopen(all.path, "a")) {
+    std::fprintf(file, "%d\n", site);
+    std::fclose(file);
+  }
+}
+
+/// Whether this place is the wrong one. Never in a constant expression.
+constexpr bool on(int site) {
+  if (std::is_constant_evaluated()) return false;
+  reach(site);
+  return active() == site;
+}
+
+template <class T>
+constexpr T constant(int site, T right, T wrong) {
+  return on(site) ? wrong : right;
+}
+constexpr bool flip(int site, bool condition) { return on(site) != condition; }
+
+// a + plus{7} + b is a + b, or a - b where place 7 is wrong: the place takes the left operand, then the right one, at the same
+// precedence.
+template <class Place, class Left>
+struct half {
+  Left&& left;
+  int site;
+};
+
+#define MUTATION_OPERATOR(name, op, wrong_op)                                                              \
+  struct name {                                                                                            \
+    int site;                                                                                              \
+  };                                                                                                       \
+  template <class Left>                                                                                    \
+  constexpr half<name, Left> operator op(Left&& left, name place) {                                        \
+    return {static_cast<Left&&>(left), place.site};                                                        \
+  }                                                                                                        \
+  template <class Left, class Right>                                                                       \
+  constexpr auto operator op(half<name, Left> a, Right&& right)                                            \
+      ->std::decay_t<decltype(static_cast<Left&&>(a.left) op static_cast<Right&&>(right))> {               \
+    using result = std::decay_t<decltype(static_cast<Left&&>(a.left) op static_cast<Right&&>(right))>;     \
+    if constexpr (requires {                                                                               \
+                    static_cast<result>(static_cast<Left&&>(a.left) wrong_op static_cast<Right&&>(right)); \
+                  }) {                                                                                     \
+      if (on(a.site))                                                                                      \
+        return static_cast<result>(static_cast<Left&&>(a.left) wrong_op static_cast<Right&&>(right));      \
+    }                                                                                                      \
+    return static_cast<Left&&>(a.left) op static_cast<Right&&>(right);                                     \
+  }
+MUTATION_OPERATOR(plus, +, -)
+MUTATION_OPERATOR(minus, -, +)
+MUTATION_OPERATOR(times, *, /)
+MUTATION_OPERATOR(over, /, *)
+MUTATION_OPERATOR(modulo, %, *)
+MUTATION_OPERATOR(less, <, <=)
+MUTATION_OPERATOR(less_equal, <=, <)
+MUTATION_OPERATOR(greater, >, >=)
+MUTATION_OPERATOR(greater_equal, >=, >)
+MUTATION_OPERATOR(equal, ==, !=)
+MUTATION_OPERATOR(unequal, !=, ==)
+MUTATION_OPERATOR(bit_and, &, |)
+MUTATION_OPERATOR(bit_or, |, &)
+MUTATION_OPERATOR(bit_xor, ^, |)
+#undef MUTATION_OPERATOR
+
+}  // namespace mutation

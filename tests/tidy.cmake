@@ -1,0 +1,52 @@
+# What does clang-tidy say, by the list in .clang-tidy? Nothing, about the headers without LibTorch and their tests (label slow),
+# and about everything else (label nightly).
+find_program(CRISPNAS_CLANG_TIDY NAMES clang-tidy clang-tidy-19 clang-tidy-18 clang-tidy-17 clang-tidy-16 clang-tidy-15 clang-tidy-14)
+mark_as_advanced(CRISPNAS_CLANG_TIDY)
+if(NOT CRISPNAS_SLOW_TESTS)
+  return()
+endif()
+if(NOT CRISPNAS_CLANG_TIDY OR NOT CRISPNAS_CLANGXX)
+  message(STATUS "crispnas: no clang-tidy or no clang++, so mistakes that it knows are NOT TESTED")
+  return()
+endif()
+
+# GCC's precompiled header is none of clang's, so the flags are put together here.
+set(tidy_flags -std=c++20 -I "${public_headers}" -I "${PROJECT_SOURCE_DIR}/examples" -I "${tests_root}/unit"
+               "-DCRISPNAS_FASHION_MNIST_DIR=\"\"" "-DCRISPNAS_VERSION=\"\"" "-DCRISPNAS_PARITY_FIXTURES=\"\"" -DCRISPNAS_SEPARATE_KERNELS)
+foreach(library IN ITEMS doctest::doctest fmt::fmt-header-only CLI11::CLI11 nlohmann_json::nlohmann_json)
+  get_target_property(folders ${library} INTERFACE_INCLUDE_DIRECTORIES)
+  foreach(folder IN LISTS folders)
+    if(folder AND NOT folder MATCHES "^(/usr/include|.*\\$<.*)$")
+      list(APPEND tidy_flags "-isystem${folder}")
+    endif()
+  endforeach()
+endforeach()
+
+function(crispnas_tidy name file label)
+  add_test(NAME "clang-tidy: ${name}" COMMAND "${CRISPNAS_CLANG_TIDY}" --quiet "--config-file=${PROJECT_SOURCE_DIR}/.clang-tidy"
+                                              "${file}" -- ${tidy_flags} ${ARGN})
+  set_tests_properties("clang-tidy: ${name}" PROPERTIES LABELS "${label}" TIMEOUT 900)
+endfunction()
+
+set(free ${headers})
+list(FILTER free INCLUDE REGEX "^crispnas/(spec/|genotype/|spec\\.hpp|error\\.hpp)")
+list(TRANSFORM free REPLACE "(.+)" "#include <\\1>")
+list(JOIN free "\n" free)
+file(CONFIGURE OUTPUT "${scratch}/torch_free.cpp" CONTENT "@free@\n" @ONLY)
+crispnas_tidy("headers without LibTorch" "${scratch}/torch_free.cpp" slow)
+foreach(name IN LISTS torch_free)
+  crispnas_tidy(${name} "${tests_root}/unit/${name}.cpp" slow)
+endforeach()
+
+if(CRISPNAS_NIGHTLY_TESTS)
+  set(with_torch ${torch_includes})
+  crispnas_tidy("all headers" "${scratch}/all.cpp" nightly ${with_torch})
+  file(GLOB programs "${PROJECT_SOURCE_DIR}/examples/*.cpp")
+  foreach(file IN LISTS unit_tests programs)
+    get_filename_component(name "${file}" NAME_WE)
+    if(NOT name IN_LIST torch_free)
+      get_filename_component(file "${file}" ABSOLUTE)
+      crispnas_tidy(${name} "${file}" nightly ${with_torch})
+    endif()
+  endforeach()
+endif()
