@@ -10,6 +10,9 @@ elseif(CRISPNAS_SANITIZE AND CRISPNAS_COVERAGE)
   message(FATAL_ERROR "crispnas: CRISPNAS_SANITIZE and CRISPNAS_COVERAGE exclude each other; use two build folders.")
 endif()
 
+if(CRISPNAS_SANITIZE OR CRISPNAS_COVERAGE)
+  add_compile_definitions(CRISPNAS_WATCHED)  # tests do not hold such programs to a speed
+endif()
 if(CRISPNAS_SANITIZE)
   # -O1 and line tables alone: compiling is what takes the time. No recovery: the first report fails the test.
   set(crispnas_sanitizers thread)

@@ -1,11 +1,11 @@
 // What a mutated header is made of: each place that can be wrong carries a number, and one of them, which CRISPNAS_MUTANT names, is
 // wrong. So a hundred mutants cost one compilation. CRISPNAS_MUTANT_REACHED names a file for the numbers of all places that were
-// reached and have something to change (sums of texts have not).
+// reached, those with a minus where there is nothing to change (sums of texts).
 #pragma once
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
-#include <set>
 #include <type_traits>
 #include <utility>
 
@@ -19,16 +19,15 @@ inline int active() {
   return number;
 }
 
-inline void reach(int site) {
+inline void reach(int site, bool mutable_place = true) {
   struct record {
     const char* path = std::getenv("CRISPNAS_MUTANT_REACHED");
-    bool seen[4096] = {};
+    std::atomic<bool> seen[4096] = {};
   };
   static record all;
-  if (all.path == nullptr || all.seen[site]) return;
-  all.seen[site] = true;
+  if (all.path == nullptr || all.seen[site].exchange(true)) return;
   if (std::FILE* file = std::fopen(all.path, "a")) {
-    std::fprintf(file, "%d\n", site);
+    std::fprintf(file, "%s%d\n", mutable_place ? "" : "-", site);
     std::fclose(file);
   }
 }
@@ -71,6 +70,8 @@ struct half {
                   }) {                                                                                     \
       if (on(a.site))                                                                                      \
         return static_cast<result>(static_cast<Left&&>(a.left) wrong_op static_cast<Right&&>(right));      \
+    } else {                                                                                               \
+      if (!std::is_constant_evaluated()) reach(a.site, false);                                             \
     }                                                                                                      \
     return static_cast<Left&&>(a.left) op static_cast<Right&&>(right);                                     \
   }

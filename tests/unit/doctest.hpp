@@ -10,3 +10,10 @@
 
 #undef CHECK
 #define CHECK(...) DOCTEST_CHECK(__VA_ARGS__)
+
+// How fast something is. Where sanitizers or counters watch every access it is said, not checked.
+#ifdef CRISPNAS_WATCHED
+#define CHECK_FAST(...) DOCTEST_WARN(__VA_ARGS__)
+#else
+#define CHECK_FAST(...) DOCTEST_CHECK(__VA_ARGS__)
+#endif
