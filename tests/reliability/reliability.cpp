@@ -70,6 +70,7 @@ void write_end(const fs::path& folder, const cn::named_state& state) {
 
 /// A run, or the rest of one, that saves itself every `every` steps, and at the end of every epoch.
 void run_search(const fs::path& folder, int every, int epochs = 4) {
+  at::manual_seed(1);  // otherwise LibTorch takes another one in each process
   cn::checkpoints* saved = nullptr;
   cn::searcher* running = nullptr;
   int steps = 0;
@@ -88,7 +89,8 @@ void run_search(const fs::path& folder, int every, int epochs = 4) {
   saved = &all;
   if (!all.load(search.state())) std::ofstream(folder / "metrics.csv", std::ios::trunc).flush();
   for (const auto& r : search.run(images(24))) {
-    std::vector<double> values{double(r.epoch), r.weight_rate, r.train_loss, r.train_accuracy, r.arch_loss};
+    std::vector<double> values{double(r.epoch),  r.weight_rate, r.train_loss,
+                               r.train_accuracy, r.arch_loss,   at::rand({1}).item<double>()};
     for (const auto& t : r.terms) values.insert(values.end(), {t.value, t.factor});
     append(folder / "metrics.csv", row(values));
     all.save(search.state(), search.position_text());
@@ -97,6 +99,7 @@ void run_search(const fs::path& folder, int every, int epochs = 4) {
 }
 
 void run_training(const fs::path& folder, int every) {
+  at::manual_seed(1);
   cn::checkpoints* saved = nullptr;
   cn::trainer* running = nullptr;
   int steps = 0;
@@ -115,7 +118,8 @@ void run_training(const fs::path& folder, int every) {
   saved = &all;
   if (!all.load(training.state())) std::ofstream(folder / "metrics.csv", std::ios::trunc).flush();
   for (const auto& r : training.run(images(14))) {
-    append(folder / "metrics.csv", row({double(r.epoch), r.rate, r.loss, r.accuracy, double(r.images)}));
+    append(folder / "metrics.csv", row({double(r.epoch), r.rate, r.loss, r.accuracy, double(r.images),
+                                        at::rand({1}).item<double>()}));
     all.save(training.state(), training.position_text());
   }
   write_end(folder, training.state());
