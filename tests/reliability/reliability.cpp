@@ -250,9 +250,10 @@ int full_disk() {
       try {
         cn::checkpoints all(folder, {.configuration = {{"a", "b"}}, .calls = &calls});
         all.load(search.state());
-        for (; saved < 5; ++saved) {
+        while (saved < 5) {
           all.save(search.state(), std::to_string(saved + 1));
-          if (saved >= 1 && mounted) append(root / "filler", std::string(bytes / 3, 'x'));
+          ++saved;
+          if (saved >= 2 && mounted) append(root / "filler", std::string(bytes / 3, 'x'));
         }
       } catch (const cn::error& e) {
         message = e.what();
