@@ -123,7 +123,7 @@ def sites_of(text):
     statement = re.compile(rf"(?<=[;{{}}])\s*\n(\s+)((?:{path} (?:=|[-+*/|&^]=) [^\n]*|{path}\)?|\+\+{path}|{path}\+\+);)$", re.M)
     for match in statement.finditer(code):
         body = match.group(2)
-        if not free(match.start(2)) or body.count("(") != body.count(")") or body.count("{") != body.count("}"):
+        if not free(match.start(2)) or re.search(r"= (delete|default);$", body) or body.count("(") != body.count(")") or body.count("{") != body.count("}"):
             continue
         if not re.search(r"=|\)|\+\+", body) or re.match(r"[\w:]+ ?\([^()]*\)( const)?;$", body) and "{" in body:
             continue
@@ -187,7 +187,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("targets", nargs="*", help=", ".join(TARGETS))
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/test", help="a build folder of the preset test")
-    parser.add_argument("--sample", type=int, default=0, help="at most so many mutants a target, drawn with seed 1")
+    parser.add_argument("--sample", type=int, default=0, help="at most so many mutants a target")
+    parser.add_argument("--minutes", type=float, default=1e9, help="at most so long a target")
     parser.add_argument("--list", action="store_true", help="print the mutants and stop")
     arguments = parser.parse_args()
     unknown = [t for t in arguments.targets if t not in TARGETS]
@@ -239,11 +240,14 @@ def main():
             seen = set(reached.read_text().split()) if reached.exists() else set()
             sites = {n: s for n, s in sites.items() if f"-{n}" not in seen}
             numbers = list(sites)
-            if arguments.sample and len(numbers) > arguments.sample:
-                numbers = sorted(random.Random(1).sample(numbers, arguments.sample))
-            print(f"{target}: {len(sites)} mutants, {len(numbers)} of them run; {test} takes {seconds:.1f} s", flush=True)
+            random.Random(1).shuffle(numbers)  # whatever is run is a fair sample
+            numbers = numbers[:arguments.sample or None]
+            print(f"{target}: {len(sites)} mutants; {test} takes {seconds:.1f} s", flush=True)
             killed, ran = {}, {}
+            start = time.monotonic()
             for number in numbers:
+                if time.monotonic() - start > 60 * arguments.minutes:
+                    break
                 header, line, _, what = sites[number]
                 if str(number) in seen:
                     passes, said = run_test(scratch / test, runs, {"CRISPNAS_MUTANT": str(number)}, 10 * seconds + 10)
@@ -257,8 +261,9 @@ def main():
                 for left_over in runs.iterdir():
                     if left_over != reached:
                         shutil.rmtree(left_over, ignore_errors=True) if left_over.is_dir() else left_over.unlink()
-            for header in ran:
+            for header in sorted(ran):
                 print(f"  {header}: {killed[header]} of {ran[header]} killed", flush=True)
+            print(f"{target}: {sum(killed.values())} of {sum(ran.values())} killed, of {len(sites)}", flush=True)
             all_killed += sum(killed.values())
             all_run += sum(ran.values())
     if not arguments.list and all_run:
