@@ -28,6 +28,7 @@
 
 namespace support {
 
+inline constexpr std::size_t most_images = std::size_t{1} << 24;  ///< 13 times ImageNet
 inline constexpr std::uint64_t most_image_bytes = std::uint64_t{64} << 20;
 
 /// The names of what could not be read, counted once each, from any number of threads.
@@ -112,7 +113,11 @@ inline image_files list_images(const std::filesystem::path& folder, unreadable_l
     fail("does not exist. Name the folder that holds train and val, each with one folder per class.");
   const auto entries = [&](const fs::path& of) {
     std::vector<fs::directory_entry> found;
-    for (const auto& entry : fs::directory_iterator(of, code)) found.push_back(entry);
+    for (const auto& entry : fs::directory_iterator(of, code)) {
+      if (found.size() == most_images)
+        fail("has more than " + std::to_string(most_images) + " files in a folder.");
+      found.push_back(entry);
+    }
     if (code) fail("cannot be listed: " + code.message() + ".");
     std::sort(found.begin(), found.end());  // directories come in any order; labels may not
     return found;

@@ -28,6 +28,8 @@ struct unreadable_image : crispnas::error {
 };
 
 inline constexpr std::int64_t jpeg_most_pixels = std::int64_t{64} << 20;  ///< 64 MPix: 8192 x 8192
+inline constexpr long jpeg_most_memory =
+    256L << 20;  ///< bytes that libjpeg takes; a progressive file asks for 6 a pixel before it has shown any
 inline constexpr int jpeg_most_scans = 100;  ///< a progressive file may ask for work without end otherwise
 
 /// Decoded pixels, and where they lie in the image at the scale that was chosen.
@@ -64,6 +66,7 @@ class jpeg_decoder {
     created_ = true;
     try {
       state_.progress = &progress_;
+      state_.mem->max_memory_to_use = jpeg_most_memory;
       call([&] {
         jpeg_mem_src(&state_, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
         jpeg_read_header(&state_, TRUE);

@@ -12,8 +12,6 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -21,6 +19,7 @@
 #include <string_view>
 #include <utility>
 
+#include "bounded_json.hpp"
 #include "fingerprint.hpp"
 
 namespace support {
@@ -29,6 +28,28 @@ enum class ledger_mode {
   append,  ///< makes the file, locks out other runs, mends a torn end
   read     ///< changes nothing; a missing file is an empty ledger
 };
+
+/// What the `sum` of a line is to be.
+inline std::string ledger_sum(const nlohmann::json& line) {
+  nlohmann::json rest = line;
+  rest.erase("sum");
+  return fingerprint(rest.dump());
+}
+
+inline constexpr json_limits ledger_line_limits{};
+inline constexpr std::size_t ledger_most_bytes = std::size_t{1} << 28;
+
+/// The line of a ledger that `text` is. Throws crispnas::error that says what is wrong with it.
+inline nlohmann::json parse_ledger_line(std::string_view text) {
+  nlohmann::json line = parse_bounded_json(text, "the line", ledger_line_limits);
+  if (line.is_discarded()) throw crispnas::error("this is no JSON");
+  const bool whole = line.is_object() && line.contains("hash") && line["hash"].is_string() &&
+                     line.contains("seed") && line["seed"].is_number_unsigned() && line.contains("result") &&
+                     line["result"].is_object() && line.contains("sum") && line["sum"].is_string();
+  if (!whole) throw crispnas::error("hash, seed, result or sum is missing");
+  if (line["sum"] != ledger_sum(line)) throw crispnas::error("it has been changed after it was written");
+  return line;
+}
 
 /// A line is an object with `hash` (of the configuration), `seed`, `result`, whatever else the caller keeps, and `sum`, a fingerprint
 /// of the rest, so that a line that was damaged or edited is never taken for a measurement.
@@ -60,8 +81,10 @@ class ledger {
   /// Adds a finished piece of work; when it returns, the line is on the disk. Callable from any thread.
   void append(nlohmann::json line) {
     if (file_ < 0) throw crispnas::error(named() + " was opened for reading only.");
-    line["sum"] = sum_of(line);
+    line["sum"] = ledger_sum(line);
     const std::string text = line.dump() + "\n";
+    parse_ledger_line(
+        std::string_view(text).substr(0, text.size() - 1));  // what would not be read is not written
     const std::lock_guard lock(guard_);
     write_whole(text);
     keep(std::move(line));
@@ -76,12 +99,6 @@ class ledger {
   std::string named() const { return "ledger '" + path_.string() + "'"; }
   [[noreturn]] void fail(const std::string& what, int reason) const {
     throw crispnas::error(named() + " " + what + ": " + std::strerror(reason) + ".");
-  }
-
-  static std::string sum_of(const nlohmann::json& line) {
-    nlohmann::json rest = line;
-    rest.erase("sum");
-    return fingerprint(rest.dump());
   }
 
   void open_for_append() {
@@ -101,9 +118,12 @@ class ledger {
 
   void read(ledger_mode mode) {
     if (!std::filesystem::exists(path_)) return;
-    std::ifstream stream(path_, std::ios::binary);
-    if (!stream) fail("cannot be read", errno);
-    const std::string text{std::istreambuf_iterator<char>(stream), {}};
+    std::string text;
+    try {
+      text = read_bounded_text(path_, ledger_most_bytes);
+    } catch (const crispnas::error& e) {
+      throw crispnas::error("ledger " + std::string(e.what()));
+    }
     std::size_t number = 1;
     std::size_t begin = 0;
     for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
@@ -113,7 +133,7 @@ class ledger {
     if (begin == text.size()) return;
     // A line is written with its line break last: without one it was cut off, unless all of it is there.
     const std::string_view rest = std::string_view(text).substr(begin);
-    if (nlohmann::json::accept(rest)) {
+    if (json_depth(rest) <= ledger_line_limits.depth && nlohmann::json::accept(rest)) {
       add(rest, number);
       if (mode == ledger_mode::append) write_whole("\n");
       return;
@@ -127,18 +147,15 @@ class ledger {
   }
 
   void add(std::string_view text, std::size_t number) {
-    const auto damaged = [&](const std::string& what) {
+    nlohmann::json line;
+    try {
+      line = parse_ledger_line(text);
+    } catch (const crispnas::error& e) {
+      std::string what = e.what();
+      if (what.ends_with('.')) what.pop_back();
       throw crispnas::error(named() + ", line " + std::to_string(number) + ": " + what +
                             ". Take the line out; its work is then done again.");
-    };
-    nlohmann::json line = nlohmann::json::parse(text.begin(), text.end(), nullptr, false);
-    if (line.is_discarded()) damaged("this is no JSON");
-    const bool whole = line.is_object() && line.contains("hash") && line["hash"].is_string() &&
-                       line.contains("seed") && line["seed"].is_number_unsigned() &&
-                       line.contains("result") && line["result"].is_object() && line.contains("sum") &&
-                       line["sum"].is_string();
-    if (!whole) damaged("hash, seed, result or sum is missing");
-    if (line["sum"] != sum_of(line)) damaged("it has been changed after it was written");
+    }
     keep(std::move(line));
   }
 

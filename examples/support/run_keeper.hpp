@@ -107,7 +107,7 @@ class run_keeper {
     const auto from = saved_->load(state_());
     resumed_ = from.has_value();
     if (resumed_) {
-      std::printf("goes on from %s\n", from->c_str());
+      std::printf("goes on from %s\n", cn::printable_name(*from).c_str());
     } else if (resume_) {
       std::printf("there is no checkpoint in '%s' yet: begins at the beginning\n", out_.c_str());
     }

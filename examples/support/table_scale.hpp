@@ -6,16 +6,17 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <crispnas/io/printable.hpp>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <type_traits>
 #include <vector>
 
+#include "bounded_json.hpp"
 #include "errors.hpp"
 #include "suggest.hpp"
 
@@ -132,7 +133,8 @@ inline void read_scale(const nlohmann::json& json, table_scale& s) {
   for (const auto& [key, value] : json.items()) {
     const auto& keys = scale_keys();
     if (std::find(keys.begin(), keys.end(), key) == keys.end())
-      throw usage_error("scale: there is no \"" + key + "\"" + did_you_mean(key, keys));
+      throw usage_error("scale: there is no \"" + crispnas::printable_name(key) + "\"" +
+                        did_you_mean(key, keys));
   }
   take_word(json, "name", s.name);
   take_number(json, "images", s.images, 0, 1e9);
@@ -161,25 +163,32 @@ inline void read_scale(const nlohmann::json& json, table_scale& s) {
 
 }  // namespace detail
 
+/// The scale that a file of the name `stem` says: only what differs from `cpu`. Throws crispnas::error that calls the file `name`.
+inline nlohmann::json parse_scale(std::string_view text, const std::string& name, const std::string& stem) {
+  const nlohmann::json given = parse_bounded_json(text, name);
+  if (!given.is_object()) throw usage_error(name + " is no JSON object.");
+  nlohmann::json whole = nlohmann::json::parse(cpu_scale_text);
+  whole["tables"] = nlohmann::json::object();
+  whole["name"] = stem;
+  for (const auto& [key, value] : given.items()) whole[key] = value;
+  return whole;
+}
+
 /// `paper`, `cpu`, or a file of the same form; a file says only what differs from `cpu`, whose changes for single tables it does not
 /// take over. Throws usage_error that names the mistake.
 inline nlohmann::json scale_document(const std::string& name_or_file) {
   if (name_or_file == "paper") return nlohmann::json::parse(paper_scale_text);
   if (name_or_file == "cpu") return nlohmann::json::parse(cpu_scale_text);
-  std::ifstream file(name_or_file, std::ios::binary);
-  if (!file) {
+  std::error_code code;
+  if (!std::filesystem::is_regular_file(name_or_file, code)) {
     throw usage_error("scale '" + name_or_file +
                       "' is neither 'paper' nor 'cpu' nor a file that can be read" +
                       did_you_mean(name_or_file, std::vector<std::string>{"paper", "cpu"}));
   }
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  nlohmann::json given = nlohmann::json::parse(text, nullptr, false);
-  if (!given.is_object()) throw usage_error("scale '" + name_or_file + "' is no JSON object.");
-  nlohmann::json whole = nlohmann::json::parse(cpu_scale_text);
-  whole["tables"] = nlohmann::json::object();
-  whole["name"] = std::filesystem::path(name_or_file).stem().string();
-  for (const auto& [key, value] : given.items()) whole[key] = value;
-  return whole;
+  const std::string name = "scale '" + name_or_file + "'";
+  const std::string stem = std::filesystem::path(name_or_file).stem().string();
+  return or_usage_error(
+      [&] { return parse_scale(read_bounded_text(name_or_file, json_limits{}.bytes), name, stem); });
 }
 
 /// The scale of one table ("1" to "5"); figures and curves take that of the table that they belong to.
@@ -192,7 +201,8 @@ inline table_scale scale_of_table(const nlohmann::json& document, int table) {
     throw usage_error("scale: \"tables\" is to be an object, { \"2\": { \"epochs\": 10 } }.");
   for (const auto& [key, value] : tables.items()) {
     if (key.size() != 1 || key[0] < '1' || key[0] > '5')
-      throw usage_error("scale: \"tables\" has \"" + key + "\"; there are the tables 1 to 5.");
+      throw usage_error("scale: \"tables\" has \"" + crispnas::printable_name(key) +
+                        "\"; there are the tables 1 to 5.");
     if (value.contains("tables")) throw usage_error("scale: \"tables\" stands inside of \"tables\".");
   }
   const auto own = std::to_string(table);

@@ -217,6 +217,12 @@ TEST_CASE("another configuration, another run, cut outputs: refused, and nothing
   std::filesystem::resize_file(folder.path() / "metrics.csv", 3);
   CHECK_SAYS(message_of([&] { saved.load(other.state()); }),
              "metrics.csv' has 3 bytes, but had 4 when it was made");
+  // A link could lead to anything that this user may write.
+  const auto elsewhere = folder.write("elsewhere", "not to be cut");
+  std::filesystem::remove(folder.path() / "metrics.csv");
+  std::filesystem::create_symlink(elsewhere, folder.path() / "metrics.csv");
+  CHECK_SAYS(message_of([&] { saved.load(other.state()); }), "metrics.csv' is a symbolic link");
+  CHECK(bytes_of(elsewhere) == "not to be cut");
   CHECK(other.step == 0);
   CHECK_SAYS(message_of([&] { cn::checkpoints("/proc/none"); }), "cannot be made");
 }

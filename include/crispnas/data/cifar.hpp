@@ -5,7 +5,7 @@
 
 #include <torch/types.h>
 
-#include <array>
+#include <crispnas/data/cifar_records.hpp>
 #include <crispnas/data/dataset.hpp>
 #include <crispnas/data/file.hpp>
 #include <cstdint>
@@ -23,31 +23,17 @@ inline constexpr std::int64_t cifar_max_images = 1 << 20;
 
 namespace detail {
 
-struct cifar_layout {
-  int label_bytes;  // before the pixels
-  int label_at;     // which of them counts
-  int classes;
-};
-
 inline labelled_images read_cifar(const std::vector<std::filesystem::path>& files,
                                   const cifar_layout& layout) {
-  constexpr std::int64_t pixels = 3 * 32 * 32;
-  const std::int64_t record = pixels + layout.label_bytes;
   if (files.empty()) throw error("CIFAR: no files are named. Name at least one.");
 
   std::vector<std::int64_t> counts;
   std::int64_t total = 0;
   for (const auto& path : files) {
-    const auto size = static_cast<std::int64_t>(
-        data_file_size(path, static_cast<std::uint64_t>((cifar_max_images - total) * record)));
-    if (size == 0) throw error(c10::str("CIFAR: ", path, " is empty. Fetch it again."));
-    if (size % record != 0) {
-      throw error(c10::str("CIFAR: ", path, " is truncated or not in the binary format: ", size,
-                           " bytes are ", size / record, " whole records of ", record, " and ", size % record,
-                           " left over, so record ", size / record, " is incomplete. Fetch it again."));
-    }
-    counts.push_back(size / record);
-    total += size / record;
+    const auto room = (cifar_max_images - total) * cifar_record_bytes(layout);
+    const auto size = static_cast<std::int64_t>(data_file_size(path, static_cast<std::uint64_t>(room)));
+    counts.push_back(cifar_record_count(size, layout, quoted(path)));
+    total += counts.back();
   }
 
   auto images = torch::empty({total, 3, 32, 32}, torch::kByte);
@@ -56,22 +42,9 @@ inline labelled_images read_cifar(const std::vector<std::filesystem::path>& file
   auto* label = labels.mutable_data_ptr<std::int64_t>();
   for (std::size_t f = 0; f < files.size(); ++f) {
     auto stream = open_data_file(files[f]);
-    for (std::int64_t r = 0; r < counts[f]; ++r, pixel += pixels, ++label) {
-      std::array<char, 2> head{};
-      stream.read(head.data(), layout.label_bytes);
-      stream.read(reinterpret_cast<char*>(pixel), pixels);
-      if (!stream) {
-        throw error(c10::str("CIFAR: ", files[f], " ended within record ", r, " of ", counts[f],
-                             ". Is something still writing it?"));
-      }
-      *label = static_cast<unsigned char>(head[static_cast<std::size_t>(layout.label_at)]);
-      if (*label >= layout.classes) {
-        throw error(c10::str("CIFAR: ", files[f], ", record ", r, ": label ", *label, " is outside 0..",
-                             layout.classes - 1, ". The file is damaged, or not CIFAR-",
-                             layout.label_bytes == 1 ? "10" : "100",
-                             " in the binary format. Fetch it again."));
-      }
-    }
+    read_cifar_records(stream, counts[f], layout, quoted(files[f]), pixel, label);
+    pixel += counts[f] * cifar_pixels;
+    label += counts[f];
   }
   return {std::move(images), std::move(labels), layout.classes};
 }

@@ -149,6 +149,10 @@ class checkpoints {
       throw error(name + " is of another configuration:" + differing +
                   "\nGo on with the same configuration, or take another folder.");
     }
+    const bool has_state = std::any_of(manifest.files.begin(), manifest.files.end(),
+                                       [](const auto& file) { return file.name == state_name; });
+    if (!has_state)
+      throw error(name + ": its manifest names no " + state_name + ". It is of another program.");
     for (const auto& output : manifest.outputs) check_output(output, name);
     try {
       state.restore(read_safetensors(folder / state_name));
@@ -158,7 +162,7 @@ class checkpoints {
     for (const auto& output : manifest.outputs) cut(output);
     const auto changed = [&](const char* what, const std::string& then, const std::string& now) {
       if (then != now)
-        options_.log(name + " was made with " + what + " " + then + ", not " + now +
+        options_.log(name + " was made with " + what + " " + printable_name(then) + ", not " + now +
                      ": results may differ in their last bits.");
     };
     changed("LibTorch", manifest.libtorch, TORCH_VERSION);
@@ -171,7 +175,11 @@ class checkpoints {
   void check_output(const checkpoint_manifest::output& output, const std::string& name) const {
     const auto path = run_folder_ / output.name;
     std::error_code code;
-    const auto status = std::filesystem::status(path, code);
+    const auto status = std::filesystem::symlink_status(path, code);
+    if (std::filesystem::is_symlink(status)) {
+      throw error(name + ": file '" + path.string() +
+                  "' is a symbolic link, and would be cut where it leads. Put the file itself there.");
+    }
     const std::uint64_t bytes =
         std::filesystem::is_regular_file(status) ? std::filesystem::file_size(path, code) : 0;
     if (bytes < output.bytes) {

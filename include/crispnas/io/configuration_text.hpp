@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <crispnas/io/printable.hpp>
 #include <crispnas/io/safetensors_header.hpp>
 #include <crispnas/io/sha256.hpp>
 #include <string>
@@ -26,9 +27,9 @@ inline std::vector<std::string> differences(const text_pairs& there, const text_
   for (const auto& [key, value] : there) {
     const std::string* now = detail::value_of(here, key);
     if (now == nullptr) {
-      all.push_back(key + ": " + value + " there, absent here");
+      all.push_back(printable_name(key) + ": " + printable_name(value) + " there, absent here");
     } else if (*now != value) {
-      all.push_back(key + ": " + value + " there, " + *now + " here");
+      all.push_back(key + ": " + printable_name(value) + " there, " + *now + " here");
     }
   }
   for (const auto& [key, value] : here) {

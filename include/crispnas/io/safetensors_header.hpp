@@ -63,6 +63,7 @@ struct safetensors_header {
 struct safetensors_limits {
   static constexpr std::uint64_t header_bytes = std::uint64_t{16} << 20;
   static constexpr std::size_t tensors = 1000000;
+  static constexpr std::size_t metadata = 65536;  ///< pairs of texts
   static constexpr std::size_t dimensions = 64;
   static constexpr std::uint64_t length_bytes = 8;
 };
@@ -153,6 +154,9 @@ inline text_pairs read_metadata(json_cursor& cursor) {
   text_pairs metadata;
   cursor.expect('{');
   for (bool first = true; cursor.next('}', first); first = false) {
+    if (metadata.size() == safetensors_limits::metadata) {
+      cursor.fail("__metadata__ has at most " + std::to_string(safetensors_limits::metadata) + " entries.");
+    }
     std::string key = cursor.string();
     cursor.expect(':');
     metadata.emplace_back(std::move(key), cursor.string());
