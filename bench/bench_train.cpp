@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "support/cli.hpp"
-#include "support/genotypes.hpp"
+#include "support/find_genotype.hpp"
 #include "support/image_folder.hpp"
 
 namespace {

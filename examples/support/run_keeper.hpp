@@ -19,6 +19,8 @@
 
 namespace support {
 
+namespace cn = crispnas;
+
 struct keeper_flags {
   std::vector<std::string> every{"1", "epochs"};
   bool resume = false;

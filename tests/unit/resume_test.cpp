@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <array>
+#include <crispnas/genotype/text.hpp>
 #include <crispnas/io/checkpoints.hpp>
 #include <crispnas/io/sha256.hpp>
 #include <crispnas/loss/da2s.hpp>
@@ -177,7 +178,7 @@ TEST_CASE("a training stopped after any step, gone on from by another one") {
           (cut == 9 ? "the end"
                     : "epoch " + std::to_string(cut / 3 + 1) + " of 3, step " + std::to_string(cut % 3)));
     for (const auto& r : run_it(second.training)) reports.push_back(r);
-    CHECK(reports == expected);
+    CHECK((reports == expected));
     CHECK(same(second.training.state().values(), end));
   }
   one_training lossy(cell, options);
