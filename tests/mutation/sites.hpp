@@ -11,22 +11,17 @@
 
 namespace mutation {
 
-inline int active() {
-  static const int number = [] {
-    const char* text = std::getenv("CRISPNAS_MUTANT");
-    return text == nullptr ? -1 : std::atoi(text);
-  }();
-  return number;
-}
+// One more than the number, so that nothing is wrong before these are initialized.
+inline const int active = [] {
+  const char* text = std::getenv("CRISPNAS_MUTANT");
+  return text == nullptr ? 0 : std::atoi(text) + 1;
+}();
+inline const char* const record = std::getenv("CRISPNAS_MUTANT_REACHED");
 
-inline void reach(int site, bool mutable_place = true) {
-  struct record {
-    const char* path = std::getenv("CRISPNAS_MUTANT_REACHED");
-    std::atomic<bool> seen[4096] = {};
-  };
-  static record all;
-  if (all.path == nullptr || all.seen[site].exchange(true)) return;
-  if (std::FILE* file = std::fopen(all.path, "a")) {
+inline void reach(int site, bool mutable_place) {
+  static std::atomic<bool> seen[4096];
+  if (seen[site].exchange(true)) return;
+  if (std::FILE* file = std::fopen(record, "a")) {
     std::fprintf(file, "%s%d\n", mutable_place ? "" : "-", site);
     std::fclose(file);
   }
@@ -35,8 +30,12 @@ inline void reach(int site, bool mutable_place = true) {
 /// Whether this place is the wrong one. Never in a constant expression.
 constexpr bool on(int site) {
   if (std::is_constant_evaluated()) return false;
-  reach(site);
-  return active() == site;
+  if (record != nullptr) reach(site, true);
+  return active == site + 1;
+}
+/// Says that there is nothing to change.
+constexpr void nothing_at(int site) {
+  if (!std::is_constant_evaluated() && record != nullptr) reach(site, false);
 }
 
 template <class T>
@@ -71,7 +70,7 @@ struct half {
       if (on(a.site))                                                                                      \
         return static_cast<result>(static_cast<Left&&>(a.left) wrong_op static_cast<Right&&>(right));      \
     } else {                                                                                               \
-      if (!std::is_constant_evaluated()) reach(a.site, false);                                             \
+      nothing_at(a.site);                                                                                  \
     }                                                                                                      \
     return static_cast<Left&&>(a.left) op static_cast<Right&&>(right);                                     \
   }
