@@ -29,7 +29,7 @@ struct file_facts {
 inline std::string bytes_text(std::uint64_t bytes) {
   constexpr std::uint64_t kibi = 1024;
   if (bytes < kibi) return std::to_string(bytes) + " bytes";
-  double size = static_cast<double>(bytes);
+  auto size = static_cast<double>(bytes);
   const char* unit = "";
   for (const char* next : {"KiB", "MiB", "GiB", "TiB"}) {
     if (size < 1024.0) break;
