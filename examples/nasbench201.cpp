@@ -37,7 +37,7 @@ struct flags {
   int correlation = 100;
   int workers = support::default_workers();
   bool quiet = false;
-  // The strength was chosen without the table, by the held-out accuracy of the cut super-network at seed 100: README.md.
+  // The strength was chosen without the table, by the held-out accuracy of the cut super-network: README.md.
   support::scale scale{.channels = 8,
                        .cells = 1,
                        .partial = 1,
