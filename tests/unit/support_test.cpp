@@ -488,7 +488,7 @@ TEST_SUITE("runs that are kept") {
     std::signal(SIGHUP, SIG_DFL);
     struct sigaction after {};
     sigaction(SIGUSR1, nullptr, &after);
-    CHECK(after.sa_handler == before.sa_handler);
+    CHECK((after.sa_handler == before.sa_handler));
     for (const int number : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) {
       const pid_t child = ::fork();
       if (child == 0) {
