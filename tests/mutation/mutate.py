@@ -6,7 +6,7 @@
 
 A mistake is a flipped condition, another operator, another constant, a statement left out. All mistakes of a target are compiled at
 once, each behind a number (sites.hpp), so that a mutant costs a run of the test and no compilation. A mutant is killed when the test
-fails, dies, or takes ten times as long. What survives is printed; survivors.md explains those that are known.
+fails, dies, or takes ten times as long. What survives is printed.
 
 Mutants handle files wrongly, too, so that root runs them as nobody, and each may take 8 GiB of address space.
 """
