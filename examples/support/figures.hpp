@@ -71,8 +71,8 @@ inline std::string figure_4(const nlohmann::json& search, const std::string& wha
       for (double v : lines.back().values) high = std::max(high, std::ceil(v * 10) / 10);
     }
   }
-  return panel_chart("Figure 4: weights of the edges, normal cell, " + what,
-                     "edge weight (kept x softmax of beta)", high, panels, {.columns = 3, .width = 220}, {});
+  return panel_chart("Figure 4: weights of the edges, normal cell, " + what, "kept x softmax of beta", high,
+                     panels, {.columns = 3, .width = 220}, {});
 }
 
 /// The numbers behind figures 3 and 4: one row for each epoch, cell, edge: its weight and those of its ops.

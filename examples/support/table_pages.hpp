@@ -214,7 +214,8 @@ inline text_table table_5_page(const std::vector<measured>& all) {
     }
     table.rows.push_back({m.name + ", measured", error_text(m), mean_text_with_error(m.top5_error),
                           mean_text_with_error(parameters), mean_text_with_error(multiply_adds, 0),
-                          detail::cost_text(m), "gradient-based"});
+                          m.name == "random" ? "none" : detail::cost_text(m),
+                          m.name == "random" ? "random" : "gradient-based"});
   }
   table.above.push_back(
       "params and multiply-adds: of the paper's network (C = 48, 14 cells, 1,000 classes, 224 x 224)");

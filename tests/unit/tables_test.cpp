@@ -285,7 +285,10 @@ TEST_CASE("pages: the paper's numbers stand beside, what is missing is said") {
   CHECK_SAYS(support::to_plain(support::table_2_page({arm("log", 8, {20, 21})})), "2.56+-0.06");
   CHECK_SAYS(support::to_plain(support::table_3_page({arm("lambda_1 log", 8, {20, 21})})),
              "lambda_1 log    | lambda_2 = 1 | 2.51+-0.09                | 20.50 +- 0.71 (0.50)");
-  CHECK_SAYS(support::to_plain(support::table_5_page({arm("da2s", 8, {})})), "da2s, measured");
+  const auto transfer = support::to_csv(support::table_5_page({arm("da2s", 8, {}), arm("random", 8, {25})}));
+  CHECK_SAYS(transfer, "\"da2s, measured\",not run,not run,not run,not run,not run,gradient-based");
+  CHECK_SAYS(transfer, "\"random, measured\",25.00,not run,");
+  CHECK_SAYS(transfer, ",none,random\r\n");
 }
 
 TEST_CASE("tables: bars, commas and characters of several bytes keep their columns") {

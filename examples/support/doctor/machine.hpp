@@ -99,9 +99,12 @@ inline findings room_findings(std::filesystem::path folder) {
   while (!std::filesystem::exists(there, code) && there.has_parent_path() && there != there.parent_path())
     there = there.parent_path();
   const std::string what = "room for results";
-  if (!std::filesystem::is_directory(there, code) || ::access(there.c_str(), W_OK | X_OK) != 0)
+  // Tried, not asked for: permissions say nothing to root, and nothing of file systems that take no files.
+  std::string probe = (there / ".crispnas-doctor-XXXXXX").string();
+  if (::mkdtemp(probe.data()) == nullptr)
     return {{health::problem, what, "'" + there.string() + "' cannot be written to",
              "Name another folder: --out DIR."}};
+  ::rmdir(probe.c_str());
   const auto space = std::filesystem::space(there, code);
   if (code) return {{health::warning, what, "'" + there.string() + "': " + code.message()}};
   const std::string found = crispnas::bytes_text(space.available) + " free in '" + there.string() + "'";
