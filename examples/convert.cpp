@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <crispnas/crispnas.hpp>
+#include <filesystem>
+#include <set>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -44,10 +47,11 @@ void info(const convert_flags& flags) {
 }
 
 /// The network that the flags describe; what cannot be built is the caller's mistake.
-cn::any_supernet network(const convert_flags& flags, at::ScalarType dtype) {
+cn::any_supernet network(const convert_flags& flags, at::ScalarType dtype, at::Device device = at::kCPU) {
   const auto configuration = support::published_method(flags.method);
   auto options = flags.network;
   options.dtype = dtype;
+  options.device = device;
   try {
     return cn::any_supernet(configuration.space, configuration.ops, options);
   } catch (const cn::error& e) {
@@ -61,7 +65,7 @@ std::string text_of(const convert_flags& flags) {
 }
 
 void check(const convert_flags& flags) {
-  auto net = network(flags, at::kFloat);
+  auto net = network(flags, at::kFloat, at::kMeta);  // names and shapes are enough, whatever its size
   const auto state = cn::published_state(net);
   cn::load_state(state, flags.file);
   fmt::print("'{}' holds a {}: {} tensors, {} weights.\n", flags.file, text_of(flags), state.size(),
@@ -93,9 +97,16 @@ void rename(const convert_flags& flags) {
   }
   for (std::size_t r = 0; r < rules.size(); ++r) {
     if (used[r] == 0) throw support::usage_error("--replace: no name begins with '" + rules[r].first + "'.");
-    fmt::print("{} names: '{}' -> '{}'\n", used[r], rules[r].first, rules[r].second);
+  }
+  std::set<std::string> names;
+  for (const auto& [name, values] : renamed) {
+    if (!names.insert(name).second)
+      throw support::usage_error("--replace: two tensors would be called '" + cn::printable_name(name) +
+                                 "'.");
   }
   cn::write_safetensors(flags.output, renamed, file.metadata());
+  for (std::size_t r = 0; r < rules.size(); ++r)
+    fmt::print("{} names: '{}' -> '{}'\n", used[r], rules[r].first, rules[r].second);
 }
 
 /// The images of the input file: its tensor `images`, or the only one.
@@ -116,6 +127,11 @@ at::Tensor images_of(const std::string& path) {
 }
 
 void evaluate(const convert_flags& flags) {
+  for (const auto& [what, path] : {std::pair{"the weights", flags.file}, std::pair{"--input", flags.input}}) {
+    std::error_code code;
+    if (std::filesystem::equivalent(flags.output, path, code))
+      throw support::usage_error("--output is the file of " + std::string(what) + ". Name another one.");
+  }
   const at::Tensor images = images_of(flags.input);
   auto net = network(flags, images.scalar_type());
   cn::load_state(cn::published_state(net), flags.file);

@@ -13,6 +13,7 @@
 #include "support/cli.hpp"
 #include "support/datasets.hpp"
 #include "support/experiment.hpp"
+#include "support/find_genotype.hpp"
 #include "support/nas_bench_table.hpp"
 #include "support/output.hpp"
 #include "support/pool.hpp"
@@ -69,7 +70,7 @@ void print_bounds(const support::nas_bench_table& table) {
 
 void lookup(const flags& f) {
   const auto table = support::or_usage_error([&] { return support::nas_bench_table(f.table); });
-  const auto cell = support::or_usage_error([&] { return cn::parse_genotype(f.cell); });
+  const auto cell = support::find_genotype(f.cell);
   const auto accuracy = support::or_usage_error([&] { return table.at(cell); });
   fmt::print("{}\n{}\n", cn::to_text(cell), look_up(table, accuracy));
   print_bounds(table);
@@ -262,7 +263,8 @@ int main(int argc, char** argv) {
   many->add_option("--weight-rate", s.weight_rate, "initial rate of the weights")
       ->check(support::not_negative());
   many->add_option("--arch-rate", s.arch_rate,
-                   "rate of alpha; 0: so that a logit can travel as far as in the paper");
+                   "rate of alpha; 0: so that a logit can travel as far as in the paper")
+      ->check(support::not_negative());
   many->add_option("--alpha-warmup", s.others.alpha_warmup,
                    "fraction of the epochs in which alpha waits, whatever the method")
       ->check(support::not_negative());

@@ -218,9 +218,12 @@ int main(int argc, char** argv) {
   app.add_option("--last-weight-rate", s.last_weight_rate, "rate of the weights at the end of the cosine")
       ->check(support::not_negative());
   app.add_option("--arch-rate", s.arch_rate,
-                 "rate of alpha and beta; 0: so that a logit can travel as far as in the paper");
-  app.add_option("--alpha-rate", s.alpha_rate, "rate of alpha alone; 0: as --arch-rate says");
-  app.add_option("--beta-rate", s.beta_rate, "rate of beta alone; 0: as --arch-rate says");
+                 "rate of alpha and beta; 0: so that a logit can travel as far as in the paper")
+      ->check(support::not_negative());
+  app.add_option("--alpha-rate", s.alpha_rate, "rate of alpha alone; 0: as --arch-rate says")
+      ->check(support::not_negative());
+  app.add_option("--beta-rate", s.beta_rate, "rate of beta alone; 0: as --arch-rate says")
+      ->check(support::not_negative());
   app.add_option("--momentum", s.others.momentum, "of the weights")->check(support::not_negative());
   app.add_option("--weight-decay", s.others.weight_decay, "of the weights")->check(support::not_negative());
   app.add_option("--clip", s.others.clip, "largest norm of the weights' gradient; 0: any");

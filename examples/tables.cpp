@@ -15,6 +15,7 @@
 #include "support/figures.hpp"
 #include "support/grid.hpp"
 #include "support/ledger.hpp"
+#include "support/report.hpp"
 #include "support/table_pages.hpp"
 #include "support/table_scale.hpp"
 
@@ -25,6 +26,7 @@ using support::arm;
 using support::seed_range;
 
 struct table_flags {
+  std::string command;  ///< that the program was started by
   std::vector<std::string> tables;
   std::vector<std::string> figures;
   std::vector<std::string> curves;
@@ -134,8 +136,44 @@ std::filesystem::path cifar_folder(const std::string& data) {
   return data;
 }
 
-void write_figure_1(const std::filesystem::path& out, const support::grid& grid, const support::setting& s,
-                    const product& p, seed_range seeds, const std::string& what) {
+// What the page of all that was asked for shows.
+struct report_parts {
+  std::vector<support::text_table> tables;
+  std::vector<std::pair<std::string, std::string>> pictures;  // words, SVG
+  std::vector<support::search_report> searches;
+};
+
+void write_picture(const std::filesystem::path& out, report_parts& parts, const std::string& name,
+                   const std::string& words, const std::string& svg) {
+  support::write_file(out / name, svg);
+  parts.pictures.emplace_back(words, svg);
+}
+
+// The search of an arm as its own report would show it, for one seed.
+void add_search(report_parts& parts, const support::grid& grid, const support::setting& s, const arm& a,
+                std::uint64_t seed) {
+  const auto* line = a.random ? nullptr : grid.search_line(s, a.request, seed);
+  const auto* cut = line == nullptr ? nullptr : support::cut_of((*line)["result"], a.kept);
+  if (cut == nullptr || (*cut)["genotype"] == "") return;
+  const auto& gap = (*cut)["gap"];
+  support::search_report r;
+  r.title = fmt::format("{}, {}/14, seed {}: {:.1f} -> {:.1f} %", a.name, a.kept, seed,
+                        gap["before"].get<double>(), gap["after"].get<double>());
+  r.scale = fmt::format("scale '{}': {}: {}", s.sizes.name, s.data,
+                        support::scale_text(s.search, s.train.size(), s.held_out.size()));
+  r.configuration = support::facts_of((*line)["configuration"]);
+  r.accuracies = support::gap_rows(gap);
+  r.seconds = (*line)["result"]["search_seconds"].get<double>();
+  r.history = support::history_of(support::grid::space_of(s, a.request), (*line)["result"]);
+  r.found = cn::parse_genotype((*cut)["genotype"].get<std::string>());
+  for (const auto& known : parts.searches) {
+    if (known.title == r.title) return;  // several tables share it
+  }
+  parts.searches.push_back(std::move(r));
+}
+
+void write_figure_1(const std::filesystem::path& out, report_parts& parts, const support::grid& grid,
+                    const support::setting& s, const product& p, seed_range seeds, const std::string& what) {
   std::vector<support::measured> all;
   for (const auto& a : p.arms) all.push_back(support::measure(grid, s, a, seeds));
   std::vector<support::node_cut> panels;
@@ -145,47 +183,50 @@ void write_figure_1(const std::filesystem::path& out, const support::grid& grid,
     panels.push_back({fmt::format("{}: {}/14 keeps {}", a.name, a.kept, a.kept == 8 ? 2 : 1), search,
                       search == nullptr ? nullptr : support::cut_of(*search, a.kept), &all[i]});
   }
-  support::write_file(out / "figure-1.svg",
-                      support::figure_1(panels, fmt::format("{}; seed {} is drawn", what, seeds.first)));
+  write_picture(out, parts, "figure-1.svg", "Figure 1: a node cut two ways",
+                support::figure_1(panels, fmt::format("{}; seed {} is drawn", what, seeds.first)));
 }
 
 // Returns how many seeds are drawn.
-int write_figure(const std::filesystem::path& out, const support::grid& grid, const support::setting& s,
-                 const product& p, std::uint64_t seed, const std::string& what) {
+int write_figure(const std::filesystem::path& out, report_parts& parts, const support::grid& grid,
+                 const support::setting& s, const product& p, std::uint64_t seed, const std::string& what) {
   const auto* search = grid.search(s, p.arms.front().request, seed);
   if (search == nullptr) return 0;
   const auto stem = fmt::format("figure-{}-seed-{}", p.number, seed);
   const auto title = fmt::format("{}, seed {}", what, seed);
   if (p.number == 3) {
-    support::write_file(out / (stem + ".svg"), support::figure_3(*search, title));
+    write_picture(out, parts, stem + ".svg", fmt::format("Figure 3: weights of the ops, seed {}", seed),
+                  support::figure_3(*search, title));
     support::write_file(out / (stem + ".csv"), support::weights_csv(*search));
   } else if (p.number == 4) {
-    support::write_file(out / (stem + ".svg"), support::figure_4(*search, title));
+    write_picture(out, parts, stem + ".svg", fmt::format("Figure 4: weights of the edges, seed {}", seed),
+                  support::figure_4(*search, title));
     support::write_file(out / (stem + ".csv"), support::weights_csv(*search));
   } else {
     const auto text = (*support::cut_of(*search, 8))["genotype"].get<std::string>();
     const auto found = cn::parse_genotype(text);
-    support::write_file(out / (stem + "-normal.svg"), cn::to_svg(found.normal, "normal cell, " + title));
-    support::write_file(out / (stem + "-reduction.svg"),
-                        cn::to_svg(found.reduction, "reduction cell, " + title));
+    write_picture(out, parts, stem + "-normal.svg", fmt::format("Figure 6: normal cell, seed {}", seed),
+                  cn::to_svg(found.normal, "normal cell, " + title));
+    write_picture(out, parts, stem + "-reduction.svg", fmt::format("Figure 6: reduction cell, seed {}", seed),
+                  cn::to_svg(found.reduction, "reduction cell, " + title));
     support::write_file(out / (stem + ".txt"), text + "\n");
   }
   return 1;
 }
 
-void show(const std::filesystem::path& out, const support::grid& grid, const support::setting& s,
-          const product& p, seed_range seeds) {
+void show(const std::filesystem::path& out, report_parts& parts, const support::grid& grid,
+          const support::setting& s, const product& p, seed_range seeds) {
   const auto conditions = conditions_of(s, seeds);
   if (p.what == kind::figure) {
     const std::string what = fmt::format("CIFAR-10, scale '{}', K = {}", s.sizes.name, s.search.partial);
     if (p.number == 1) {
-      write_figure_1(out, grid, s, p, seeds, what);
+      write_figure_1(out, parts, grid, s, p, seeds, what);
       fmt::print("\nFigure 1: figure-1.svg\n");
       return;
     }
     int drawn = 0;
     for (std::uint64_t i = 0; i < seeds.count; ++i)
-      drawn += write_figure(out, grid, s, p, seeds.first + i, "DA2S, 8/14, " + what);
+      drawn += write_figure(out, parts, grid, s, p, seeds.first + i, "DA2S, 8/14, " + what);
     fmt::print("\nFigure {}: {}\n", p.number,
                drawn == 0
                    ? "not run"
@@ -193,7 +234,10 @@ void show(const std::filesystem::path& out, const support::grid& grid, const sup
     return;
   }
   std::vector<support::measured> all;
-  for (const auto& a : p.arms) all.push_back(support::measure(grid, s, a, seeds));
+  for (const auto& a : p.arms) {
+    all.push_back(support::measure(grid, s, a, seeds));
+    add_search(parts, grid, s, a, seeds.first);
+  }
   auto page = page_of(p, all);
   if (p.what == kind::table && p.number == 5 && !s.transfer) {
     page.below.push_back(
@@ -210,10 +254,12 @@ void show(const std::filesystem::path& out, const support::grid& grid, const sup
   page.data = statistics.data;
   write_table(out, name, page);
   write_table(out, name + "-statistics", statistics);
-  if (p.what == kind::curve)
-    support::write_file(
-        out / "curve-lambda.svg",
+  parts.tables.insert(parts.tables.end(), {page, statistics});
+  if (p.what == kind::curve) {
+    write_picture(
+        out, parts, "curve-lambda.svg", "Accuracy over the strength of the regularizer",
         support::lambda_chart(support::lambdas, all, fmt::format("8/14, scale '{}'", s.sizes.name)));
+  }
 }
 
 void run(const table_flags& flags) {
@@ -235,14 +281,26 @@ void run(const table_flags& flags) {
     sizes.emplace(p.scale_table, support::scale_of_table(document, p.scale_table));
     needs_images = needs_images || !p.arms.empty();
   }
+  report_parts parts;
   for (const auto& p : products) {
     if (p.what != kind::figure || p.number != 5) continue;
     constexpr int epochs = 50;  // the paper's
-    support::write_file(out / "figure-5.svg", support::figure_5(epochs));
+    write_picture(out, parts, "figure-5.svg", "Figure 5: the regularization control functions",
+                  support::figure_5(epochs));
     support::write_file(out / "figure-5.csv", support::figure_5_csv(epochs));
     fmt::print("Figure 5: figure-5.svg, figure-5.csv\n");
   }
-  if (!needs_images) return;
+  const auto write_report = [&] {
+    const auto file = out / "report.html";
+    support::write_file(
+        file, support::tables_page("Tables and figures, measured",
+                                   fmt::format("scale '{}', {} seed{} from {}", document.value("name", ""),
+                                               seeds.count, seeds.count == 1 ? "" : "s", seeds.first),
+                                   parts.tables, parts.pictures, parts.searches, support::facts_of(document),
+                                   flags.command));
+    fmt::print("Report: {}\n", std::filesystem::absolute(file).lexically_normal().string());
+  };
+  if (!needs_images) return write_report();
 
   const auto images =
       support::or_usage_error([&] { return support::load_cifar10(cifar_folder(flags.data)); });
@@ -268,10 +326,11 @@ void run(const table_flags& flags) {
   support::write_file(out / "scale.json", document.dump(2) + "\n");
   const bool cuda = device.is_cuda();
   const int workers = flags.workers > 0 ? flags.workers : cuda ? 1 : support::default_workers();
-  support::grid grid(done, {device,
-                            cuda ? support::gpu_name(device.has_index() ? device.index() : 0)
-                                 : support::cpu_name() + ", one thread",
-                            workers, flags.quiet, out / "unfinished"});
+  support::grid grid(
+      done, {device,
+             cuda ? support::gpu_name(device.has_index() ? device.index() : 0)
+                  : support::cpu_name() + ", one thread a search, as many searches side by side as cores",
+             workers, flags.quiet, out / "unfinished"});
 
   if (!flags.report) {
     for (const auto& p : products) support::plan_searches(grid, settings.at(p.scale_table), p.arms, seeds);
@@ -283,18 +342,25 @@ void run(const table_flags& flags) {
     fmt::print("{} cells to train from scratch\n", grid.planned());
     std::fflush(stdout);
     grid.run("training from scratch");
+    for (const auto& [table, s] : settings) {
+      if (!s.transfer) continue;
+      for (const auto& [file, why] : s.transfer->unreadable->files())
+        fmt::print(stderr, "left out: {}: {}\n", file, why);
+    }
   }
   for (const auto& p : products) {
-    if (!p.arms.empty()) show(out, grid, settings.at(p.scale_table), p, seeds);
+    if (!p.arms.empty()) show(out, parts, grid, settings.at(p.scale_table), p, seeds);
   }
   fmt::print("\nTables as Markdown, CSV and JSON, figures as SVG, and the ledger: {}\n",
              std::filesystem::absolute(out).lexically_normal().string());
+  write_report();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   table_flags flags;
+  flags.command = support::command_text(argc, argv);
   CLI::App app{"The paper's tables and figures, measured. Runs what is missing and goes on where it was."};
   app.option_defaults()->always_capture_default();
   app.add_option("--table", flags.tables, "tables of the paper")

@@ -27,6 +27,7 @@
 #include "support/image_folder.hpp"
 #include "support/progress.hpp"
 #include "support/run_keeper.hpp"
+#include "support/train_json.hpp"
 #include "support/write_file.hpp"
 
 namespace {
@@ -162,27 +163,6 @@ void check_run(const cn::genotype& found, const cn::derived_options& network,
   });
 }
 
-nlohmann::json options_json(const cn::train_options& o) {
-  return {{"epochs", o.epochs},
-          {"batch", o.batch_size},
-          {"rate", o.rate},
-          {"last_rate", o.last_rate},
-          {"schedule", o.schedule == cn::rate_schedule::cosine ? "cosine" : "linear"},
-          {"warmup_epochs", o.warmup_epochs},
-          {"momentum", o.momentum},
-          {"nesterov", o.nesterov},
-          {"weight_decay", o.weight_decay},
-          {"clip", o.clip},
-          {"label_smoothing", o.label_smoothing},
-          {"auxiliary_weight", o.auxiliary_weight},
-          {"drop_path", o.drop_path},
-          {"crop_padding", o.augment.crop_padding},
-          {"flip", o.augment.flip},
-          {"cutout", o.augment.cutout},
-          {"numbers", o.numbers == cn::precision::full ? "full" : "bfloat16"},
-          {"channels_last", o.channels_last}};
-}
-
 class metrics_file {
  public:
   /// `goes_on`: the rows of earlier epochs are in the file.
@@ -247,7 +227,7 @@ void run(const train_flags& flags, const CLI::App& app) {
                                {"data", source.digest},
                                {"seed", std::to_string(flags.seed)},
                                {"device", flags.device}};
-  support::add_settings(configuration, options_json(options));
+  support::add_settings(configuration, support::train_options_json(options));
   support::run_keeper keeper(
       out, flags.keeper,
       {.configuration = std::move(configuration), .outputs = {"metrics.csv"}, .device = flags.device});
@@ -305,7 +285,7 @@ void run(const train_flags& flags, const CLI::App& app) {
         {"auxiliary", network.auxiliary},
         {"weights", net.weight_count()}}},
       {"recipe", flags.recipe},
-      {"options", options_json(options)},
+      {"options", support::train_options_json(options)},
       {"dataset", flags.dataset},
       {"training_images", source.train.size},
       {"held_out_images", source.held_out},

@@ -162,7 +162,8 @@ inline measured measure(const grid& runs, const setting& s, const arm& a, seed_r
         if (trained->contains("top5_error")) m.top5_error.push_back((*trained)["top5_error"].get<double>());
       }
     }
-    const auto* search = a.random ? nullptr : runs.search(s, a.request, seed);
+    const auto* line = a.random ? nullptr : runs.search_line(s, a.request, seed);
+    const auto* search = line == nullptr ? nullptr : &(*line)["result"];
     const auto* cut = search == nullptr ? nullptr : cut_of(*search, a.kept);
     if (cut == nullptr) continue;
     m.seeds.push_back(seed);
@@ -172,7 +173,7 @@ inline measured measure(const grid& runs, const setting& s, const arm& a, seed_r
     if (!(*search)["edge_entropy"].is_null())
       m.edge_entropy.push_back((*search)["edge_entropy"].get<double>());
     m.seconds.push_back((*search)["search_seconds"].get<double>());
-    m.devices.push_back(runs.device_of(s, a.request, seed));
+    m.devices.push_back(line->value("device", std::string()));
   }
   return m;
 }

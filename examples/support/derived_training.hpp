@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "train_json.hpp"
+
 namespace support {
 
 namespace cn = crispnas;
@@ -30,25 +32,11 @@ struct derived_training {
 
 /// Everything that decides the result, beside images and seed.
 inline nlohmann::json to_json(const derived_training& t) {
-  const auto& o = t.options;
-  return {{"channels", t.network.channels},
-          {"cells", t.network.cells},
-          {"auxiliary", t.network.auxiliary},
-          {"epochs", o.epochs},
-          {"batch", o.batch_size},
-          {"rate", o.rate},
-          {"last_rate", o.last_rate},
-          {"schedule", o.schedule == cn::rate_schedule::cosine ? "cosine" : "linear"},
-          {"warmup_epochs", o.warmup_epochs},
-          {"momentum", o.momentum},
-          {"weight_decay", o.weight_decay},
-          {"clip", o.clip},
-          {"label_smoothing", o.label_smoothing},
-          {"auxiliary_weight", o.auxiliary_weight},
-          {"drop_path", o.drop_path},
-          {"crop_padding", o.augment.crop_padding},
-          {"flip", o.augment.flip},
-          {"cutout", o.augment.cutout}};
+  nlohmann::json json = train_options_json(t.options);
+  json["channels"] = t.network.channels;
+  json["cells"] = t.network.cells;
+  json["auxiliary"] = t.network.auxiliary;
+  return json;
 }
 
 /// Trains, or goes on training, and measures. The folder of an unfinished training is removed by the caller, once the result is kept.

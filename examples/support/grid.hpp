@@ -66,16 +66,22 @@ class grid {
 
   /// The result of a search or of a retraining; null where it is not done.
   const nlohmann::json* search(const setting& s, const search_request& request, std::uint64_t seed) const {
-    return result_of(configuration_of(s, request), seed);
+    const auto* line = search_line(s, request, seed);
+    return line == nullptr ? nullptr : &(*line)["result"];
   }
   const nlohmann::json* retraining(const setting& s, const std::string& genotype, std::uint64_t seed) const {
-    return result_of(configuration_of(s, genotype), seed);
+    const auto* line = done_.find(fingerprint(configuration_of(s, genotype).dump()), seed);
+    return line == nullptr ? nullptr : &(*line)["result"];
   }
 
-  /// On what a search was run; empty where it is not done.
-  std::string device_of(const setting& s, const search_request& request, std::uint64_t seed) const {
-    const auto* line = done_.find(fingerprint(configuration_of(s, request).dump()), seed);
-    return line == nullptr ? std::string() : line->value("device", std::string());
+  /// The whole line of the ledger: the result, and what it was got by; null where it is not done.
+  const nlohmann::json* search_line(const setting& s, const search_request& request,
+                                    std::uint64_t seed) const {
+    return done_.find(fingerprint(configuration_of(s, request).dump()), seed);
+  }
+
+  static cn::space_table space_of(const setting& s, const search_request& request) {
+    return method_of(s, request).configuration.space;
   }
 
   /// Puts a search on the list of what to run, unless it is done or already there.
@@ -208,11 +214,6 @@ class grid {
     json["flip"] = r.augment.flip;
     json["cutout"] = r.augment.cutout;
     return json;
-  }
-
-  const nlohmann::json* result_of(const nlohmann::json& configuration, std::uint64_t seed) const {
-    const auto* line = done_.find(fingerprint(configuration.dump()), seed);
-    return line == nullptr ? nullptr : &(*line)["result"];
   }
 
   void add(const setting& s, nlohmann::json configuration, std::uint64_t seed, std::int64_t steps,

@@ -78,8 +78,8 @@ inline epoch_history history_of(const epoch_record& record) {
   return epoch;
 }
 
-/// The epochs of a search in `space`.
-inline search_history history_of(const cn::space_table& space, const std::vector<epoch_record>& records) {
+/// What a search in `space` has weights of, and no epochs yet.
+inline search_history empty_history(const cn::space_table& space) {
   search_history history;
   history.ops.assign(space.op_names.begin(), space.op_names.end());
   for (int type = 0; type < space.cell_types(); ++type) {
@@ -99,14 +99,23 @@ inline search_history history_of(const cn::space_table& space, const std::vector
       for (const auto e : cn::detail::present_members(table, group))
         cell.groups.back().push_back(place[static_cast<std::size_t>(e)]);
     }
-    for (const auto& record : records) {
-      const auto& w = record.weights.at(static_cast<std::size_t>(type));
-      cell.op_weights.push_back(op_weights_of(table, w));
-      if (w.edges.defined()) cell.edge_weights.push_back(edge_weights_of(table, w));
-    }
     history.cells.push_back(std::move(cell));
   }
-  for (const auto& record : records) history.epochs.push_back(history_of(record));
+  return history;
+}
+
+/// The epochs of a search in `space`.
+inline search_history history_of(const cn::space_table& space, const std::vector<epoch_record>& records) {
+  search_history history = empty_history(space);
+  for (const auto& record : records) {
+    history.epochs.push_back(history_of(record));
+    for (std::size_t type = 0; type < history.cells.size(); ++type) {
+      const cn::cell_table& table = space.cell(static_cast<int>(type));
+      const auto& w = record.weights.at(type);
+      history.cells[type].op_weights.push_back(op_weights_of(table, w));
+      if (w.edges.defined()) history.cells[type].edge_weights.push_back(edge_weights_of(table, w));
+    }
+  }
   return history;
 }
 
@@ -253,6 +262,19 @@ inline std::vector<std::pair<std::string, double>> gap_rows(const cn::discretiza
   if (gap.after_reestimated)
     rows.emplace_back("both cut, batch-norm statistics measured again", *gap.after_reestimated);
   return rows;
+}
+
+/// The same of what a ledger has of a gap.
+inline std::vector<std::pair<std::string, double>> gap_rows(const nlohmann::json& gap) {
+  cn::discretization_gap_report report;
+  report.before = gap.at("before").get<double>();
+  report.after = gap.at("after").get<double>();
+  report.ops_cut = gap.at("ops_cut").get<double>();
+  report.edges_cut = gap.at("edges_cut").get<double>();
+  report.after_soft_edges = gap.at("after_soft_edges").get<double>();
+  if (gap.contains("after_batch_norm_reestimated"))
+    report.after_reestimated = gap["after_batch_norm_reestimated"].get<double>();
+  return gap_rows(report);
 }
 
 inline nlohmann::json scale_json(const scale& s, std::int64_t images, std::int64_t held_out) {

@@ -98,8 +98,15 @@ inline std::string progress_charts(const search_history& h) {
   using e = epoch_history;
   const auto over = [&](auto value) { return detail::over_epochs(h, value); };
   std::string html = "<div class=\"charts\">\n";
-  const auto add = [&](const std::string& title, const std::vector<series>& lines, double high = 0.0,
+  const auto add = [&](const std::string& title, std::vector<series> lines, double high = 0.0,
                        bool shaded = false) {
+    // What was not measured, such as accuracies of single epochs, or has no beta to show, is no line.
+    const auto all = lines.size();
+    std::erase_if(lines, [](const series& s) {
+      return std::none_of(s.values.begin(), s.values.end(), [](double v) { return std::isfinite(v); });
+    });
+    if (lines.empty()) return;
+    shaded = shaded && lines.size() == all;
     html += chart_figure(title, axis_of(lines, 0.0, high), lines, shaded);
   };
   add("Accuracy, %",
@@ -319,11 +326,12 @@ inline std::string search_page(const search_report& r) {
   return page(r.title, r.scale).add(search_sections(r)).text();
 }
 
-/// One page of tables, anything with `title`, `above`, `columns`, `rows` and `below` (lines of words), and of pictures, pairs of
-/// words and an SVG. `about` says the scale, `command` does it again.
+/// One page of tables, anything with `title`, `above`, `columns`, `rows` and `below` (lines of words), of pictures, pairs of
+/// words and an SVG, and of the searches behind them, shown on demand. `about` says the scale, `command` does it again.
 template <class Tables>
 std::string tables_page(const std::string& title, const std::string& about, const Tables& tables,
                         const std::vector<std::pair<std::string, std::string>>& pictures,
+                        const std::vector<search_report>& searches,
                         const std::vector<std::pair<std::string, std::string>>& configuration,
                         const std::string& command) {
   page all(title, about);
@@ -335,6 +343,9 @@ std::string tables_page(const std::string& title, const std::string& about, cons
     all.section(t.title, html);
   }
   for (const auto& [words, svg] : pictures) all.section(words, html_picture(words, svg));
+  if (!searches.empty()) all.add("<section>\n<h2>The searches</h2>\n");
+  for (const auto& search : searches) all.add(html_folded(search.title, search_sections(search)));
+  if (!searches.empty()) all.add("</section>\n");
   if (!configuration.empty()) all.section("Configuration", html_facts(configuration));
   return all.section("The command that does it again", html_code(command)).text();
 }

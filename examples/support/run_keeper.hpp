@@ -84,12 +84,9 @@ class run_keeper {
   /// Throws usage_error where the folder has checkpoints and --resume is not given.
   run_keeper(const std::filesystem::path& out, const keeper_flags& flags, cn::checkpoint_options options)
       : out_(out.string()), interval_(parse_interval(flags.every)), resume_(flags.resume), keep_(flags.keep) {
-    if (interval_.count == 0) {
-      if (resume_)
-        throw usage_error(
-            "--resume and --checkpoint-every 0: without checkpoints there is nothing to go on from.");
-      return;
-    }
+    if (interval_.count == 0 && resume_)
+      throw usage_error(
+          "--resume and --checkpoint-every 0: without checkpoints there is nothing to go on from.");
     saved_.emplace(out, std::move(options));
     if (saved_->exist() && !resume_) {
       throw usage_error(
@@ -98,6 +95,7 @@ class run_keeper {
           "another --out, or remove '" +
           saved_->folder().string() + "' to begin again.");
     }
+    if (interval_.count == 0) saved_.reset();
   }
 
   /// From here on the run can be saved: `state` is all that it is, `position` is for people. Puts the newest checkpoint back where there

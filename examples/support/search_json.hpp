@@ -3,6 +3,8 @@
 
 #include <cmath>
 #include <crispnas/crispnas.hpp>
+#include <cstddef>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
@@ -17,10 +19,12 @@ namespace support {
 
 namespace detail {
 
-inline double entropy_of(std::span<const double> shares) {
-  double sum = 0.0;
-  for (double p : shares) {
-    if (p > 0) sum -= p * std::log(p);
+/// Of weights as shares of their sum, which is not 1 where several ops stay on an edge, or their weights are sigmoids.
+inline double entropy_of(std::span<const double> weights) {
+  double total = 0.0, sum = 0.0;
+  for (double w : weights) total += w;
+  for (double w : weights) {
+    if (w > 0) sum -= w / total * std::log(w / total);
   }
   return sum;
 }
@@ -76,6 +80,7 @@ inline nlohmann::json search_json(const cn::space_table& space, const search_res
                          {"train_loss", report.train_loss},
                          {"train_accuracy", report.train_accuracy},
                          {"arch_loss", report.arch_loss},
+                         {"weight_rate", report.weight_rate},
                          {"seconds", report.seconds}};
     for (const auto& term : report.terms) epoch["terms"][term.name] = {term.value, term.factor};
     for (const auto& cell : found.epochs[e].weights) {  // of each cell type: [edges * ops], [edges]
@@ -96,6 +101,45 @@ inline nlohmann::json search_json(const cn::space_table& space, const search_res
   json["op_entropy"] = ops;
   json["edge_entropy"] = edges;
   return json;
+}
+
+/// The epochs as the report draws them. A ledger has no accuracies of single epochs, whose chart is then left out.
+inline search_history history_of(const cn::space_table& space, const nlohmann::json& search) {
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  const auto number = [](const nlohmann::json& value) {
+    return value.is_null() ? none : value.get<double>();
+  };
+  search_history history = empty_history(space);
+  for (const auto& epoch : search.at("epochs")) {
+    epoch_history one;
+    one.epoch = epoch.at("epoch").get<int>();
+    one.weight_rate = number(epoch.value("weight_rate", nlohmann::json()));
+    one.train_loss = number(epoch.at("train_loss"));
+    one.train_accuracy = number(epoch.at("train_accuracy"));
+    one.arch_loss = number(epoch.at("arch_loss"));
+    one.before = one.after = none;
+    one.seconds = number(epoch.at("seconds"));
+    const auto terms = epoch.value("terms", nlohmann::json::object());
+    for (const auto& [name, term] : terms.items())
+      one.terms.push_back({name, number(term.at(0)), number(term.at(1))});
+    history.epochs.push_back(std::move(one));
+    for (std::size_t type = 0; type < history.cells.size(); ++type) {
+      auto& cell = history.cells[type];
+      const cn::cell_table& table = space.cell(static_cast<int>(type));
+      const auto ops = epoch.at("ops").at(type).get<std::vector<double>>();
+      const auto& edges = epoch.at("edges").at(type);
+      const auto count = static_cast<std::ptrdiff_t>(history.ops.size());
+      cell.op_weights.emplace_back();
+      if (!edges.is_null()) cell.edge_weights.emplace_back();
+      for (std::size_t e = 0; e < table.edges.size(); ++e) {
+        if (!table.has(e)) continue;
+        const auto first = ops.begin() + static_cast<std::ptrdiff_t>(e) * count;
+        cell.op_weights.back().emplace_back(first, first + count);
+        if (!edges.is_null()) cell.edge_weights.back().push_back(edges.at(e).get<double>());
+      }
+    }
+  }
+  return history;
 }
 
 }  // namespace support

@@ -28,7 +28,8 @@ struct photographs {
   training_images images;
   std::int64_t train = 0;
   std::int64_t held_out = 0;
-  std::string fingerprint;  ///< of names and sizes of the files
+  std::string fingerprint;                      ///< of names and sizes of the files
+  std::shared_ptr<unreadable_list> unreadable;  ///< what is left out, links among it
 };
 
 /// Images and quantities that the searches of a table share.
@@ -99,6 +100,8 @@ inline photographs load_photographs(const std::filesystem::path& root) {
   constexpr double unreadable_share = 0.01;
   const auto unreadable = std::make_shared<unreadable_list>(
       static_cast<std::int64_t>(unreadable_share * double(found.train + found.held_out)));
+  for (const auto& [file, why] : links.files()) unreadable->add(file, why);
+  found.unreadable = unreadable;
   const auto seen = [&](const image_files& files) {
     return std::make_shared<const folder_images>(files, cn::window_options{.side = 224}, unreadable);
   };

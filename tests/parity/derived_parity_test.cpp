@@ -76,6 +76,7 @@ void check(const std::string& name, const cn::genotype& cell, cn::derived_option
     cn::load_state(cn::published_state(copy), saved);
     for (const auto& p : net.named_parameters())
       CHECK(at::equal(p.value(), copy.named_parameters()[p.key()]));
+    for (const auto& b : net.named_buffers()) CHECK(at::equal(b.value(), copy.named_buffers()[b.key()]));
     const auto close = [&](const at::Tensor& values, const std::string& key) {
       const at::Tensor& theirs = expected.at(key);
       CAPTURE(name);

@@ -214,7 +214,7 @@ TEST_CASE_TEMPLATE("logits, loss, terms and all first-order gradients", Publishe
     const at::Tensor loss = cn::architecture_loss(net, losses_of<Published>(), batch, result, &logits);
     CHECK(relative(logits, theirs.in(dtype, "logits")) < tolerance);
     CHECK(relative(loss, theirs.in(dtype, "loss")) < tolerance);
-    if (theirs.has("term.ops")) {
+    if constexpr (std::is_same_v<Published, daas>) {
       REQUIRE(result.terms.size() == 3);
       const auto term = [&](std::size_t i) { return result.terms[i].value * result.terms[i].factor; };
       CHECK(relative(term(0), theirs.in(dtype, "term.ops")) < tolerance);

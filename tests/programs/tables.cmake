@@ -101,6 +101,14 @@ foreach(name IN ITEMS figure-1.svg figure-3-seed-0.svg figure-4-seed-0.svg figur
 endforeach()
 expect_file(figure-3-seed-0.csv "1,reduction,4,5,")
 expect_file(curve-lambda.csv "0.03,")
+file(READ "${SCRATCH}/out/report.html" page)
+foreach(wanted IN ITEMS "<!DOCTYPE html>" "<h2>Table 1" "<h2>Table 5" "<h2>Figure 6: reduction cell, seed 0" "da2s, 8/14, seed 0: "
+                        "<h2>Op weights, reduction cell" "<h2>Edge weights, normal cell" "--curve lambda")
+  string(FIND "${page}" "${wanted}" at)
+  if(at EQUAL -1)
+    message(FATAL_ERROR "report.html has no '${wanted}'.")
+  endif()
+endforeach()
 expect_file(table-5.md "DA2S \\(CIFAR10\\).*24.4")
 
 # Cells trained in the paper's kind of network; and, where there are photographs, on those.

@@ -14,6 +14,9 @@ static_assert(cn::count_supernet<cn::spec<cn::darts_cell_with_none, cn::partial_
               "DARTS's super-network is counted otherwise.");
 static_assert(cn::count_supernet<cn::authors_code_spec>().network == cost{1930618, 300255744},
               "The super-network of the authors' code is DARTS's.");
+static_assert(cn::count_supernet<cn::fair_darts_spec<cn::partial_channels<1>>>().network ==
+                  cost{1930618, 300255744},
+              "FairDARTS's super-network is DARTS's.");
 static_assert(cn::count_supernet<cn::pc_darts_spec<>>().network == cost{299578, 56596992},
               "PC-DARTS's super-network is counted otherwise.");
 static_assert(cn::count_supernet<cn::spec<cn::edges_3_of_14>>().network.parameters < 299578,

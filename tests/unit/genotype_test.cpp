@@ -266,6 +266,40 @@ TEST_CASE("published genotypes are read and written back as they are") {
   }
 }
 
+TEST_CASE("published genotypes of other dialects are the constants") {
+  const published others[] = {
+      {"AmoebaNet", &cn::known::amoebanet,
+       "Genotype(normal=[('avg_pool_3x3', 0), ('max_pool_3x3', 1), ('sep_conv_3x3', 0), ('sep_co"
+       "nv_5x5', 2), ('sep_conv_3x3', 0), ('avg_pool_3x3', 3), ('sep_conv_3x3', 1), ('skip_conne"
+       "ct', 1), ('skip_connect', 0), ('avg_pool_3x3', 1)], normal_concat=[4, 5, 6], reduce=[('a"
+       "vg_pool_3x3', 0), ('sep_conv_3x3', 1), ('max_pool_3x3', 0), ('sep_conv_7x7', 2), ('sep_c"
+       "onv_7x7', 0), ('avg_pool_3x3', 1), ('max_pool_3x3', 0), ('max_pool_3x3', 1), ('conv_7x1_"
+       "1x7', 0), ('sep_conv_3x3', 5)], reduce_concat=[3, 4, 6])"},
+      {"FairDARTS_a", &cn::known::fairdarts_a,
+       "Genotype(normal=[('sep_conv_3x3', 2, 0), ('sep_conv_5x5', 2, 1), ('max_pool_3x3', 4, 0),"
+       " ('sep_conv_3x3', 5, 0)], normal_concat=range(2, 6), reduce=[('max_pool_3x3', 2, 0), ('a"
+       "vg_pool_3x3', 2, 1), ('avg_pool_3x3', 3, 0), ('dil_conv_5x5', 3, 1), ('avg_pool_3x3', 4,"
+       " 0), ('sep_conv_5x5', 4, 1), ('skip_connect', 5, 0), ('skip_connect', 5, 1)], reduce_con"
+       "cat=range(2, 6))"},
+      {"FairDARTS_b", &cn::known::fairdarts_b,
+       "Genotype(normal=[('sep_conv_3x3', 2, 0), ('sep_conv_3x3', 2, 1), ('sep_conv_3x3', 3, 1),"
+       " ('dil_conv_3x3', 4, 0), ('sep_conv_5x5', 4, 1), ('dil_conv_5x5', 5, 1)], normal_concat="
+       "range(2, 6), reduce=[('skip_connect', 2, 0), ('dil_conv_3x3', 2, 1), ('skip_connect', 3,"
+       " 0), ('dil_conv_3x3', 3, 1), ('max_pool_3x3', 4, 0), ('sep_conv_3x3', 4, 1), ('skip_conn"
+       "ect', 5, 2), ('max_pool_3x3', 5, 0)], reduce_concat=range(2, 6))"},
+      {"FairDARTS_c", &cn::known::fairdarts_c,
+       "Genotype(normal=[('max_pool_3x3', 2, 0), ('sep_conv_5x5', 2, 1), ('dil_conv_3x3', 4, 0),"
+       " ('dil_conv_5x5', 4, 2), ('skip_connect', 5, 3), ('sep_conv_3x3', 5, 0)], normal_concat="
+       "range(2, 6), reduce=[('dil_conv_3x3', 2, 1), ('dil_conv_5x5', 2, 0), ('dil_conv_3x3', 3,"
+       " 0), ('sep_conv_3x3', 3, 1), ('sep_conv_5x5', 4, 0), ('sep_conv_5x5', 4, 3), ('sep_conv_"
+       "5x5', 5, 0), ('skip_connect', 5, 1)], reduce_concat=range(2, 6))"},
+  };
+  for (const published& p : others) {
+    CAPTURE(p.name);
+    CHECK(cn::parse_genotype(p.text) == *p.constant);
+  }
+}
+
 TEST_CASE("the genes of DARTS_V1") {
   const cn::genotype g = cn::parse_genotype(all_published[1].text);
   REQUIRE(std::string(all_published[1].name) == "DARTS_V1");

@@ -3,6 +3,7 @@
 // unrolled gradient is in tests/parity.
 #include <cmath>
 #include <crispnas/loss/da2s.hpp>
+#include <crispnas/loss/separation.hpp>
 #include <crispnas/search/searcher.hpp>
 #include <string>
 
@@ -16,6 +17,8 @@ namespace {
 // Types of their own keep the names of the tests short.
 struct da2s : cn::spec<cn::darts_cell, cn::edges_4_of_14> {};
 struct darts : cn::darts_spec<> {};
+struct fair_darts : cn::fair_darts_spec<> {};
+struct daas : cn::authors_code_spec {};
 struct pc_darts : cn::pc_darts_spec<> {};
 struct nas_bench_201 : cn::spec<cn::nas_bench_201_cell> {};
 
@@ -225,7 +228,8 @@ TEST_CASE("single level: one loss, one pass, all three learn") {
   }
 }
 
-TEST_CASE_TEMPLATE("a search in every order, by every method", Spec, da2s, darts, pc_darts, nas_bench_201) {
+TEST_CASE_TEMPLATE("a search in every order, by every method", Spec, da2s, darts, pc_darts, nas_bench_201,
+                   fair_darts, daas) {
   auto generator = at::detail::createCPUGenerator(3);
   const at::Tensor labels = at::arange(32, at::kLong) % 2;
   const at::Tensor noise =

@@ -165,7 +165,7 @@ TEST_CASE("pages of tables and pictures") {
   };
   const std::string page =
       support::tables_page("tables", "tiny", std::vector<words_table>(1), {{"a \"picture\"", "<svg/>"}},
-                           {{"seeds", "3"}}, "tables --table 4");
+                           {report_of(2)}, {{"seeds", "3"}}, "tables --table 4");
   for (const char* wanted :
        {"<h2>Table &lt;4&gt;</h2>", "scale &amp; more", "<th scope=\"row\">&lt;3&gt;</th><td>50 +- 1</td>",
         "not run: &lt;5&gt;", "alt=\"a &quot;picture&quot;\" src=\"data:image/svg+xml;base64,PHN2Zy8+\"",

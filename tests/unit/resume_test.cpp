@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <array>
+#include <chrono>
 #include <crispnas/genotype/text.hpp>
 #include <crispnas/io/checkpoints.hpp>
 #include <crispnas/io/sha256.hpp>
@@ -14,6 +15,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "files.hpp"
@@ -189,6 +191,19 @@ TEST_CASE("a training stopped after any step, gone on from by another one") {
   CHECK_SAYS(message_of([&] { run_it(lossy.training); }), "a number was lost in epoch 1, step 1: loss ");
   CHECK_SAYS(message_of([&] { lossy.training.state(); }),
              "first among the statistics of batch norm. Rate 0.05; images: ");
+}
+
+TEST_CASE("seconds are those of epochs, not those between two") {
+  const auto data = images(48);
+  one_search s(quick());
+  run(s.search, data);
+  const auto before = s.search.state().values();
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const auto after = s.search.state().values();
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    CAPTURE(before[i].first);
+    CHECK(at::equal(before[i].second, after[i].second));
+  }
 }
 
 TEST_CASE("the same seed twice: the same digest of weights, alpha and beta, at one thread and at two") {
@@ -497,6 +512,15 @@ TEST_CASE("memory that runs out is an error that says what to change, and a smal
   const auto advice = [] { return std::string("Do something."); };
   CHECK_SAYS(message_of([&] { cn::within_memory([]() -> int { throw std::bad_alloc(); }, advice); }),
              "could not be allocated; the process holds ");
+  CHECK_SAYS(message_of([&] {
+               cn::within_memory([]() -> int { throw std::runtime_error("could not create a primitive"); },
+                                 advice);
+             }),
+             "there is not enough memory: oneDNN could not create a primitive; the process holds ");
+  CHECK_THROWS_AS(
+      cn::within_memory([]() -> int { throw std::runtime_error("could not create a primitive descriptor"); },
+                        advice),
+      std::runtime_error);
   CHECK_SAYS(message_of([&] {
                cn::within_memory(
                    []() -> int {

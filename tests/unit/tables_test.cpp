@@ -199,14 +199,20 @@ TEST_CASE("statistics: standard error, interval, t") {
   CHECK(support::mean_text_with_error({1.234}, 1) == "1.2");
 }
 
-TEST_CASE("statistics: an order only beyond two standard errors") {
+TEST_CASE("statistics: an order only beyond two standard errors and beyond Welch's t test") {
   using support::order_claim;
   // Standard error of each mean 1, of the difference sqrt 2.
   const auto around = [](double m) { return std::vector<double>{m - std::sqrt(3.0), m, m + std::sqrt(3.0)}; };
   REQUIRE(support::standard_error_of(around(0)) == Approx(1));
-  CHECK(support::compare(around(0), around(2.82)) == order_claim::none);
-  CHECK(support::compare(around(0), around(2.84)) == order_claim::lower);
-  CHECK(support::compare(around(2.84), around(0)) == order_claim::higher);
+  // 4 degrees of freedom: 2.7764 of them.
+  CHECK(support::compare(around(0), around(3.92)) == order_claim::none);
+  CHECK(support::compare(around(0), around(3.94)) == order_claim::lower);
+  CHECK(support::compare(around(3.94), around(0)) == order_claim::higher);
+  CHECK(support::compare({0, 2}, {6, 8}) == order_claim::none);  // 2 degrees of freedom: 4.3027 times sqrt 2
+  CHECK(support::compare({0, 2}, {7, 9}) == order_claim::lower);
+  // One side without deviation: 1 degree, 12.7062 times 1.
+  CHECK(support::compare({0, 2}, {13, 13}) == order_claim::none);
+  CHECK(support::compare({0, 2}, {14, 14}) == order_claim::lower);
   CHECK(support::compare({0}, {100, 101}) == order_claim::none);  // one value has no error to go by
   CHECK(support::claim_text("error", {"a", around(0)}, {{"b", around(9)}, {"c", around(1)}, {"d", {}}}) ==
         "error: a lower than b; no order with c");

@@ -418,7 +418,7 @@ TEST_CASE("dropped paths depend on seed, epoch, step and path alone") {
 }
 
 TEST_CASE(
-    "batches ahead: order and content do not depend on the number of threads; what a thread throws is "
+    "batches ahead: order and content do not depend on the number of threads, and what a thread throws is "
     "thrown") {
   const auto data = easy(40);
   const auto all = cn::epoch_batches(data, {.batch_size = 4, .seed = 5});
@@ -717,7 +717,8 @@ TEST_CASE("JPEG: what cannot be decoded says why, before anything is allocated")
 }
 
 TEST_CASE(
-    "class folders: labels, batches of any number of threads, evaluation; what is unreadable is named and "
+    "class folders: labels, batches of any number of threads, evaluation, and what is unreadable is named "
+    "and "
     "counted") {
   const tests::temporary_folder folder;
   for (const char* split : {"train", "val"}) {

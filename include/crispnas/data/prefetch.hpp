@@ -21,11 +21,11 @@ namespace crispnas {
 
 class prefetched_batches {
  public:
-  /// `workers` threads make batches, at most 2 * workers ahead; with 0 each is made when it is asked for.
+  /// `workers` threads make batches, at most workers + 1 ahead; with 0 each is made when it is asked for.
   explicit prefetched_batches(batch_source source, int workers = 1)
       : state_(std::make_unique<state>(std::move(source))) {
     if (workers < 0) throw error("prefetched_batches: the number of workers is below 0.");
-    state_->ahead = 2 * workers;
+    state_->ahead = workers + 1;
     const auto count = std::min<std::int64_t>(workers, state_->source.size);
     try {
       for (std::int64_t i = 0; i < count; ++i) workers_.emplace_back([s = state_.get()] { work(*s); });

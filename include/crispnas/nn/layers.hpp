@@ -15,24 +15,27 @@ namespace crispnas::nn {
 using at::Tensor;
 
 /// Where and how parameters are made. Initial values are drawn on the CPU from `generator`, so that a seed means the same
-/// network on every device.
+/// network on every device; on `meta`, where there are none, nothing is drawn.
 struct init_context {
   at::Generator generator;
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
 
   Tensor uniform(at::IntArrayRef shape, double bound) const {
-    const Tensor values =
-        at::empty(shape, at::TensorOptions().dtype(dtype)).uniform_(-bound, bound, generator);
-    return values.to(device);
+    const Tensor values = empty(shape);
+    return values.is_meta() ? values : values.uniform_(-bound, bound, generator).to(device);
   }
   Tensor normal(at::IntArrayRef shape, double mean, double deviation) const {
-    const Tensor values =
-        at::empty(shape, at::TensorOptions().dtype(dtype)).normal_(mean, deviation, generator);
-    return values.to(device);
+    const Tensor values = empty(shape);
+    return values.is_meta() ? values : values.normal_(mean, deviation, generator).to(device);
   }
   Tensor full(at::IntArrayRef shape, double value) const {
     return at::full(shape, value, at::TensorOptions().dtype(dtype).device(device));
+  }
+
+ private:
+  Tensor empty(at::IntArrayRef shape) const {
+    return at::empty(shape, at::TensorOptions().dtype(dtype).device(device.is_meta() ? at::kMeta : at::kCPU));
   }
 };
 

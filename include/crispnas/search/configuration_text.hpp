@@ -4,6 +4,7 @@
 
 #include <torch/types.h>
 
+#include <bit>
 #include <concepts>
 #include <crispnas/data/dataset.hpp>
 #include <crispnas/io/configuration_text.hpp>
@@ -29,8 +30,10 @@ inline std::string setting(bool value) { return value ? "yes" : "no"; }
 inline std::string cell_setting(const cell_table& cell) {
   std::string text;
   for (const auto& e : cell.edges) text += std::to_string(e.from) + "->" + std::to_string(e.to) + " ";
+  text += cell.output == cell_output::concat ? "concatenated; " : "last node; ";
   for (const auto& g : cell.groups)
-    text += "keep " + std::to_string(g.kept) + " of " + std::to_string(g.edges) + "; ";
+    text += "keep " + std::to_string(g.kept) + " of " + std::to_string(std::popcount(g.edges)) +
+            " into the nodes of " + std::to_string(g.nodes) + "; ";
   return text;
 }
 
@@ -56,6 +59,9 @@ inline text_pairs configuration_text(searcher& search) {
           {"edge_weights", word(space.weights)},
           {"liveness", word(space.liveness)},
           {"beta_cap", word(space.cap)},
+          {"swapped_betas", setting(space.swapped_betas)},
+          {"op_threshold", setting(space.op_threshold)},
+          {"edges_ranked", word(space.choice)},
           {"channels", setting(n.channels)},
           {"cells", setting(n.cells)},
           {"classes", setting(n.classes)},

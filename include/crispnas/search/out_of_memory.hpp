@@ -17,7 +17,8 @@
 
 namespace crispnas {
 
-/// Too little memory, of the machine or of the device. Whatever was to be computed was not.
+/// Too little memory, of the machine or of the device. The step that asked for it is not done, or half of it is (alpha and beta of a
+/// bilevel step): begin again, or from a checkpoint, with less.
 struct out_of_memory : error {
   using error::error;
 };
@@ -48,6 +49,13 @@ inline bool tells_of_memory(std::string_view what) {
     if (what.find(words) != std::string_view::npos) return true;
   }
   return false;
+}
+
+/// oneDNN's exceptions have no type that LibTorch's headers show. What it cannot do at all it says of the descriptor, before; here a
+/// buffer or the page for its code was missing.
+inline bool tells_of_memory_in_onednn(std::string_view what) {
+  return what == "could not create a primitive" || what == "could not create a memory object" ||
+         what == "could not create a memory";
 }
 
 /// "you tried to allocate N bytes" of LibTorch's CPU allocator, or its whole line.
@@ -84,6 +92,9 @@ auto within_memory(Body&& body, Advice&& advice) {
     const bool device = dynamic_cast<const c10::OutOfMemoryError*>(&e) != nullptr;
     if (!device && !detail::tells_of_memory(e.what_without_backtrace())) throw;
     asked = detail::what_was_asked(e.what_without_backtrace());
+  } catch (const std::exception& e) {
+    if (!detail::tells_of_memory_in_onednn(e.what())) throw;
+    asked = "oneDNN " + detail::first_line(e.what());
   }
   detail::throw_out_of_memory(asked, advice);
 }

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <crispnas/data/prefetch.hpp>
 #include <crispnas/error.hpp>
 #include <crispnas/io/named_state.hpp>
 #include <crispnas/io/random_state.hpp>
 #include <crispnas/search/check_options.hpp>
+#include <crispnas/search/epoch_clock.hpp>
+#include <crispnas/search/epoch_iterator.hpp>
 #include <crispnas/search/epoch_report.hpp>
 #include <crispnas/search/lost_numbers.hpp>
 #include <crispnas/search/out_of_memory.hpp>
@@ -32,8 +33,8 @@ struct search_position {
 };
 
 /// Searches alpha and beta of one super-network. Throws crispnas::error for options that cannot work, when numbers are lost
-/// (see search_options::when_lost), and out_of_memory. A search goes on from where it stands: after a run that was stopped, after an
-/// error, after the state of another process was put back.
+/// (see search_options::when_lost), and out_of_memory. A search goes on from where it stands: after a run that was stopped, and after
+/// the state of another one was put back. After an error it may stand within a step: put a checkpoint into a new searcher then.
 class searcher {
  public:
   template <search_spec Spec>
@@ -71,7 +72,7 @@ class searcher {
   /// was done of it.
   epoch_report run_epoch(const dataset_halves& halves, int epoch) {
     if (epoch != position_.epoch) start_epoch(epoch);
-    started_ = clock::now();
+    const detail::epoch_clock::running timed(clock_);
     stopped_ = false;
     const auto options_of = [&](std::uint64_t stream) {
       return epoch_options{.batch_size = options_.batch_size,
@@ -146,8 +147,6 @@ class searcher {
   }
 
  private:
-  using clock = std::chrono::steady_clock;
-
   void start_epoch(std::int64_t epoch) {
     position_ = {epoch, 0};
     totals_ = {};
@@ -201,8 +200,7 @@ class searcher {
 
   /// Reads the step that waits to be read.
   void settle() {
-    const auto now = clock::now();
-    totals_.add_seconds(std::chrono::duration<double>(now - std::exchange(started_, now)).count());
+    totals_.add_seconds(clock_.lap());
     if (!to_read_) return;
     if (!to_read_->fine.defined() || to_read_->fine.item<bool>()) {
       totals_.add(to_read_->result);
@@ -261,7 +259,7 @@ class searcher {
   std::int64_t lost_ = 0;                  ///< steps skipped or rolled back over
   std::vector<std::int64_t> passed_over_;  ///< of this epoch, from 0
   named_tensors good_;                     ///< what a roll back puts back
-  clock::time_point started_ = clock::now();
+  detail::epoch_clock clock_;
   bool stopped_ = false;
 };
 
@@ -283,33 +281,14 @@ class searcher::epochs_to_run {
                   " images), so there would be no step. Make it smaller, or give more images.");
     }
   }
-  class iterator {
-   public:
-    using value_type = epoch_report;
-    using difference_type = std::ptrdiff_t;
-    using iterator_concept = std::input_iterator_tag;
-    explicit iterator(epochs_to_run* owner) : owner_(owner) { run(); }
-    const epoch_report& operator*() const { return report_; }
-    const epoch_report* operator->() const { return &report_; }
-    iterator& operator++() {
-      run();
-      return *this;
-    }
-    void operator++(int) { ++*this; }
-    bool operator==(std::default_sentinel_t) const { return ended_; }
+  using iterator = detail::epoch_iterator<epochs_to_run, epoch_report>;
 
-   private:
-    void run() {
-      searcher& search = *owner_->owner_;
-      ended_ = search.position_.epoch > search.options_.epochs;
-      if (ended_) return;
-      report_ = search.run_epoch(owner_->halves_, static_cast<int>(search.position_.epoch));
-      ended_ = search.stopped_;
-    }
-    epochs_to_run* owner_;
-    epoch_report report_;
-    bool ended_ = false;
-  };
+  /// Runs the next epoch; false after the last, and where the search was stopped.
+  bool next(epoch_report& report) {
+    if (owner_->position_.epoch > owner_->options_.epochs) return false;
+    report = owner_->run_epoch(halves_, static_cast<int>(owner_->position_.epoch));
+    return !owner_->stopped_;
+  }
   iterator begin() { return iterator(this); }
   std::default_sentinel_t end() const { return {}; }
 

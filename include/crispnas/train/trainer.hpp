@@ -2,20 +2,21 @@
 // otherwise.
 #pragma once
 
-#include <chrono>
 #include <cmath>
 #include <crispnas/data/prefetch.hpp>
 #include <crispnas/error.hpp>
 #include <crispnas/io/named_state.hpp>
 #include <crispnas/io/random_state.hpp>
+#include <crispnas/search/epoch_clock.hpp>
+#include <crispnas/search/epoch_iterator.hpp>
 #include <crispnas/search/lost_numbers.hpp>
+#include <crispnas/search/option_checks.hpp>
 #include <crispnas/search/out_of_memory.hpp>
 #include <crispnas/supernet/published_state.hpp>
 #include <crispnas/train/evaluate.hpp>
 #include <crispnas/train/train_step.hpp>
 #include <cstdint>
 #include <iterator>
-#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -63,7 +64,7 @@ class trainer {
   /// done of it. A last, smaller batch is trained on, unless it is a single image, which batch norm cannot use.
   train_report run_epoch(const training_set& data, int epoch) {
     if (epoch != epoch_) start_epoch(epoch);
-    started_ = clock::now();
+    const detail::epoch_clock::running timed(clock_);
     stopped_ = false;
     train_report report;
     report.epoch = epoch;
@@ -164,8 +165,6 @@ class trainer {
     std::int64_t images = 0;
   };
 
-  using clock = std::chrono::steady_clock;
-
   /// A step whose numbers are still on the device.
   struct step_to_read {
     train_step_result result;
@@ -186,11 +185,16 @@ class trainer {
 
   /// Reads the step that waits to be read.
   void settle() {
-    const auto now = clock::now();
-    sums_.seconds += std::chrono::duration<double>(now - std::exchange(started_, now)).count();
+    sums_.seconds += clock_.lap();
     if (!to_read_) return;
-    if (!to_read_->fine.item<bool>()) fail(*to_read_);
     const train_step_result& r = to_read_->result;
+    if (!to_read_->fine.defined()) {  // meta tensors have no numbers
+      sums_.images += r.images;
+      sums_.loss = sums_.correct = std::nan("");
+      to_read_.reset();
+      return;
+    }
+    if (!to_read_->fine.item<bool>()) fail(*to_read_);
     sums_.loss += r.loss.item<double>() * double(r.images);
     sums_.correct += r.correct.item<double>();
     sums_.images += r.images;
@@ -210,37 +214,30 @@ class trainer {
     return "The network has " + std::to_string(net_.weight_count()) +
            " weights; batch_size = " + std::to_string(options_.batch_size) +
            ". Most memory holds what passes keep of each image: take a smaller batch_size, or fewer channels "
-           "or cells.";
+           "or cells. The batches made ahead are on the device, too: up to workers + 1 = " +
+           std::to_string(options_.workers + 1) + " of them.";
   }
 
   static const train_options& checked(any_derived_network& net, const train_options& o) {
-    const auto fail = [](const std::string& what) { throw error("crispnas::trainer: " + what); };
-    if (o.epochs < 1) fail("epochs = " + std::to_string(o.epochs) + "; a training needs at least 1.");
+    const detail::option_checks check("crispnas::trainer");
+    if (o.epochs < 1) check.fail("epochs = " + std::to_string(o.epochs) + "; a training needs at least 1.");
     if (o.batch_size < 2)
-      fail("batch_size = " + std::to_string(o.batch_size) + "; batch norm needs at least 2 images.");
+      check.fail("batch_size = " + std::to_string(o.batch_size) + "; batch norm needs at least 2 images.");
     if (o.warmup_epochs < 0 || o.warmup_epochs >= o.epochs) {
-      fail("warmup_epochs = " + std::to_string(o.warmup_epochs) +
-           "; it is to be from 0 up to, not including, the " + std::to_string(o.epochs) + " epochs.");
+      check.fail("warmup_epochs = " + std::to_string(o.warmup_epochs) +
+                 "; it is to be from 0 up to, not including, the " + std::to_string(o.epochs) + " epochs.");
     }
     if (o.workers < 0 || o.workers > 256)
-      fail("workers = " + std::to_string(o.workers) + "; it is to be from 0 to 256.");
-    const auto bounded = [&](const char* name, double value, double low, double high, const char* range) {
-      if (!(value >= low && value <= high))
-        fail(std::string(name) + " = " + shown(value) + "; it is to be " + range + ".");
-    };
-    constexpr double finite = std::numeric_limits<double>::max();
-    const double below_1 = std::nextafter(1.0, 0.0);
-    const char* positive = "0 or more, and finite";
-    const char* share = "from 0 up to, not including, 1";
-    bounded("rate", o.rate, 0, finite, positive);
-    bounded("last_rate", o.last_rate, 0, finite, positive);
-    bounded("weight_decay", o.weight_decay, 0, finite, positive);
-    bounded("clip", o.clip, 0, finite, positive);
-    bounded("auxiliary_weight", o.auxiliary_weight, 0, finite, positive);
-    bounded("momentum", o.momentum, 0, below_1, share);
-    bounded("label_smoothing", o.label_smoothing, 0, below_1, share);
-    bounded("drop_path", o.drop_path, 0, below_1, share);
-    if (o.nesterov && o.momentum == 0.0) fail("Nesterov's momentum needs a momentum above 0.");
+      check.fail("workers = " + std::to_string(o.workers) + "; it is to be from 0 to 256.");
+    check.not_negative("rate", o.rate);
+    check.not_negative("last_rate", o.last_rate);
+    check.not_negative("weight_decay", o.weight_decay);
+    check.not_negative("clip", o.clip);
+    check.not_negative("auxiliary_weight", o.auxiliary_weight);
+    check.below_one("momentum", o.momentum);
+    check.below_one("label_smoothing", o.label_smoothing);
+    check.below_one("drop_path", o.drop_path);
+    if (o.nesterov && o.momentum == 0.0) check.fail("Nesterov's momentum needs a momentum above 0.");
     check_augmentation(o.augment);
     check_precision(o.numbers, net.options().device, net.options().dtype);
     if (o.channels_last) net.use_channels_last();  // before the momentum takes the layout of the parameters
@@ -256,7 +253,7 @@ class trainer {
   std::int64_t step_ = 0;   ///< of it that are done
   totals sums_;
   std::optional<step_to_read> to_read_;
-  clock::time_point started_ = clock::now();
+  detail::epoch_clock clock_;
   bool stopped_ = false;
 };
 
@@ -276,33 +273,14 @@ class trainer::epochs_to_run {
     if (first_epoch && *first_epoch < 1)
       fail("the first epoch is " + std::to_string(*first_epoch) + "; epochs count from 1.");
   }
-  class iterator {
-   public:
-    using value_type = train_report;
-    using difference_type = std::ptrdiff_t;
-    using iterator_concept = std::input_iterator_tag;
-    explicit iterator(epochs_to_run* owner) : owner_(owner) { run(); }
-    const train_report& operator*() const { return report_; }
-    const train_report* operator->() const { return &report_; }
-    iterator& operator++() {
-      run();
-      return *this;
-    }
-    void operator++(int) { ++*this; }
-    bool operator==(std::default_sentinel_t) const { return ended_; }
+  using iterator = detail::epoch_iterator<epochs_to_run, train_report>;
 
-   private:
-    void run() {
-      trainer& training = *owner_->owner_;
-      ended_ = training.epoch_ > training.options_.epochs;
-      if (ended_) return;
-      report_ = training.run_epoch(owner_->data_, static_cast<int>(training.epoch_));
-      ended_ = training.stopped_;
-    }
-    epochs_to_run* owner_;
-    train_report report_;
-    bool ended_ = false;
-  };
+  /// Runs the next epoch; false after the last, and where the training was stopped.
+  bool next(train_report& report) {
+    if (owner_->epoch_ > owner_->options_.epochs) return false;
+    report = owner_->run_epoch(data_, static_cast<int>(owner_->epoch_));
+    return !owner_->stopped_;
+  }
   iterator begin() {
     if (first_ && *first_ != owner_->epoch_) owner_->start_epoch(*first_);
     first_.reset();

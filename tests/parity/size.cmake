@@ -1,0 +1,11 @@
+# Are the fixtures small enough to be committed? cmake -D FOLDER=<tests/parity> -P size.cmake fails from 5 MB on.
+cmake_minimum_required(VERSION 3.25)
+file(GLOB fixtures "${FOLDER}/*.safetensors")
+set(bytes 0)
+foreach(fixture IN LISTS fixtures)
+  file(SIZE "${fixture}" more)
+  math(EXPR bytes "${bytes} + ${more}")
+endforeach()
+if(bytes EQUAL 0 OR bytes GREATER_EQUAL 5000000)
+  message(FATAL_ERROR "The fixtures in ${FOLDER} have ${bytes} bytes together.")
+endif()
