@@ -33,6 +33,7 @@ struct demo_options {
   std::int64_t images = 6400;
   std::int64_t held_out = 1000;
   bool quiet = false;
+  std::string path = "fused";
   support::scale scale{};
 };
 
@@ -75,8 +76,8 @@ void run(const demo_options& options) {
       "held-out images train nothing; kept ops and edges at weight 1; batch-norm statistics as they are\n"
       "darts: K = {} as the others, no edge weights; control: the 8/14 super-network without a regularizer; "
       "both searched "
-      "once, cut to each budget\n\n",
-      s.partial);
+      "once, cut to each budget\n{}\n",
+      s.partial, options.path == "stock" ? "cells by LibTorch's operations, not by the fused kernels\n" : "");
   std::fflush(stdout);
 
   std::vector<support::budget_choice> choices;
@@ -227,7 +228,10 @@ int main(int argc, char** argv) {
       ->check(support::not_negative());
   app.add_option("--strength", options.scale.strength, "factor on the regularizer")
       ->check(support::not_negative());
+  app.add_option("--path", options.path, "what computes the cells: our kernels, or LibTorch's operations")
+      ->check(support::one_of({"fused", "stock"}));
   app.add_flag("--quiet", options.quiet, "no progress");
   if (const auto code = support::parse_command_line(app, argc, argv)) return *code;
+  options.scale.path = options.path == "stock" ? cn::compute_path::stock : cn::compute_path::automatic;
   return support::guarded("demo", [&] { run(options); });
 }

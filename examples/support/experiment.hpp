@@ -34,6 +34,7 @@ struct scale {
       1.0;  ///< factor on the whole regularizer (equation 7 as it is; the authors' code has 0.1)
   cn::augmentation augment{};
   at::Device device = at::kCPU;
+  cn::compute_path path = cn::compute_path::automatic;
 };
 
 struct search_result {
@@ -59,7 +60,8 @@ inline cn::supernet_options network_options(const scale& s, const cn::labelled_i
           .classes = static_cast<int>(data.classes()),
           .image_channels = static_cast<int>(data.images().size(1)),
           .seed = seed,
-          .device = s.device};
+          .device = s.device,
+          .path = s.path};
 }
 
 inline cn::search_options search_options_of(const scale& s, std::int64_t images, double strength,

@@ -1,8 +1,11 @@
 // The super-network: published sizes and names, what cells compute, how alpha and beta become weights, and
 // bad options.
+#include <algorithm>
+#include <array>
 #include <crispnas/genotype/count.hpp>
 #include <crispnas/loss/da2s.hpp>
 #include <crispnas/search/bilevel.hpp>
+#include <crispnas/supernet/published_state.hpp>
 #include <random>
 #include <set>
 #include <string>
@@ -260,6 +263,86 @@ TEST_CASE("logits and every gradient equal those of a second implementation") {
     check(darts<cn::edges_3_of_14>{}, 4, path);
     check(darts<cn::edges_5_of_14, cn::partial_channels<1>>{}, 1, path);
   }
+}
+
+// Rounding is compared over whole networks, in the Euclidean norm, and by the median of five of them: where it flips the sign of a
+// ReLU's input or the maximum of a pool, on either side, gradients jump, which is a matter of luck.
+TEST_CASE("float32: the kernels err at most twice as much as LibTorch's operations") {
+  struct results {
+    at::Tensor logits, weights, arch;
+  };
+  const auto run = [](auto& net, const at::Tensor& x, const at::Tensor& labels) {
+    net.train();
+    const at::Tensor logits = net.forward(x);
+    const at::Tensor loss = at::cross_entropy_loss(logits, labels);
+    const auto flat = [&](const std::vector<at::Tensor>& leaves) {
+      std::vector<at::Tensor> all;
+      for (const auto& g : torch::autograd::grad({loss}, leaves, {}, true, false, true)) {
+        if (g.defined()) all.push_back(g.to(at::kDouble).flatten());
+      }
+      return at::cat(all);
+    };
+    std::vector<at::Tensor> arch;
+    for (const auto& [name, value] : net.arch().named()) arch.push_back(value);
+    return results{logits.detach().to(at::kDouble), flat(net.weights()), flat(arch)};
+  };
+  // Errors of logits, gradients of weights, gradients of alpha and beta: ours by LibTorch's.
+  using ratios = std::array<double, 3>;
+  const auto ratios_of = [&](auto spec, int cells, const at::Tensor& x, std::uint64_t seed) {
+    using supernet = cn::supernet<decltype(spec)>;
+    const at::Tensor labels = at::arange(x.size(0)) % 10;
+    cn::supernet_options options{.cells = cells, .seed = seed, .dtype = at::kDouble, .noise = {0.5, 0.3}};
+    options.path = cn::compute_path::stock;
+    supernet exact(options);
+    const auto state = cn::published_state(exact);
+    for (const auto& [name, value] : state) {  // the numbers of all three are float32's
+      if (at::isFloatingType(value.scalar_type())) value.detach().copy_(value.detach().to(at::kFloat));
+    }
+    const results wanted = run(exact, x.to(at::kDouble), labels);
+    options.dtype = at::kFloat;
+    const auto errors_of = [&](cn::compute_path path) {
+      options.path = path;
+      supernet net(options);
+      for (const auto& [name, value] : cn::published_state(net)) {
+        for (const auto& [other, values] : state) {
+          if (name == other) value.detach().copy_(values);
+        }
+      }
+      const results got = run(net, x, labels);
+      const auto error = [](const at::Tensor& a, const at::Tensor& b) {
+        return (a - b).norm().template item<double>();
+      };
+      return ratios{error(got.logits, wanted.logits), error(got.weights, wanted.weights),
+                    error(got.arch, wanted.arch)};
+    };
+    auto ours = errors_of(cn::compute_path::fused);
+    const auto stock = errors_of(cn::compute_path::stock);
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      CHECK(stock[i] > 0);
+      ours[i] /= stock[i];
+    }
+    return ours;
+  };
+  const auto compare = [&](auto spec, int cells, std::int64_t batch, std::int64_t height,
+                           std::int64_t width) {
+    const at::Tensor x = at::randn({batch, 3, height, width}, at::detail::createCPUGenerator(7));
+    std::array<std::array<double, 5>, 3> of_seeds{};
+    for (std::size_t seed = 0; seed < 5; ++seed) {
+      const ratios of_seed = ratios_of(spec, cells, x, seed);
+      for (std::size_t i = 0; i < 3; ++i) of_seeds[i][seed] = of_seed[i];
+    }
+    for (auto& values : of_seeds) {
+      INFO("ratios ", values[0], " ", values[1], " ", values[2], " ", values[3], " ", values[4]);
+      std::sort(values.begin(), values.end());
+      CHECK(values[2] <= 2);
+    }
+  };
+  compare(darts<>{}, 3, 4, 16, 16);
+  compare(darts<>{}, 3, 1, 20, 12);
+  compare(darts<cn::edges_3_of_14>{}, 4, 5, 8, 12);
+  compare(darts<cn::partial_channels<1>>{}, 3, 4, 8, 8);
+  compare(darts<cn::edges_5_of_14, cn::partial_channels<2>>{}, 3, 7, 12, 8);
+  compare(nb201{}, 1, 4, 8, 8);
 }
 
 TEST_CASE("gradients of alpha and beta through the network against central differences") {
