@@ -1,18 +1,8 @@
 # Does layers.cmake see each kind of violation? Writes one wrong header at a time and expects its complaint.
 cmake_minimum_required(VERSION 3.25)
+include("${CMAKE_CURRENT_LIST_DIR}/expect_complaint.cmake")
 function(expect header include complaint)
-  file(REMOVE_RECURSE "${SCRATCH}")
-  file(WRITE "${SCRATCH}/crispnas/${header}" "#pragma once\n#include ${include}\n")
-  execute_process(COMMAND "${CMAKE_COMMAND}" -D "INCLUDE=${SCRATCH}" -P "${CMAKE_CURRENT_LIST_DIR}/layers.cmake"
-                  RESULT_VARIABLE code OUTPUT_VARIABLE said ERROR_VARIABLE said)
-  string(REGEX REPLACE "[ \n]+" " " said "${said}")
-  if(complaint STREQUAL "")
-    if(NOT code EQUAL 0)
-      message(FATAL_ERROR "${header} may include ${include}, but layers.cmake says: ${said}")
-    endif()
-  elseif(code EQUAL 0 OR NOT said MATCHES "${complaint}")
-    message(FATAL_ERROR "${header} includes ${include}; expected '${complaint}', got: ${said}")
-  endif()
+  expect_complaint(layers.cmake "${header}" "#pragma once\n#include ${include}" "${complaint}")
 endfunction()
 
 expect(supernet/a.hpp "<crispnas/loss/b.hpp>" "loss is above supernet")

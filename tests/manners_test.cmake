@@ -1,18 +1,8 @@
 # Does manners.cmake see each kind of violation? Writes one header at a time and expects its complaint, or none.
 cmake_minimum_required(VERSION 3.25)
+include("${CMAKE_CURRENT_LIST_DIR}/expect_complaint.cmake")
 function(expect text complaint)
-  file(REMOVE_RECURSE "${SCRATCH}")
-  file(WRITE "${SCRATCH}/crispnas/a.hpp" "${text}\n")
-  execute_process(COMMAND "${CMAKE_COMMAND}" -D "INCLUDE=${SCRATCH}" -P "${CMAKE_CURRENT_LIST_DIR}/manners.cmake"
-                  RESULT_VARIABLE code OUTPUT_VARIABLE said ERROR_VARIABLE said)
-  string(REGEX REPLACE "[ \n]+" " " said "${said}")
-  if(complaint STREQUAL "")
-    if(NOT code EQUAL 0)
-      message(FATAL_ERROR "'${text}' is fine, but manners.cmake says: ${said}")
-    endif()
-  elseif(code EQUAL 0 OR NOT said MATCHES "${complaint}")
-    message(FATAL_ERROR "'${text}': expected '${complaint}', got: ${said}")
-  endif()
+  expect_complaint(manners.cmake a.hpp "${text}" "${complaint}")
 endfunction()
 
 expect("#pragma once\n#define CRISPNAS_A 1\n#undef CRISPNAS_A" "")
