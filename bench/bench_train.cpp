@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "support/bare_jpeg.hpp"
 #include "support/cli.hpp"
 #include "support/find_genotype.hpp"
 #include "support/image_folder.hpp"
@@ -74,25 +75,6 @@ void time_steps(const bench_options& o) {
   fmt::print("{}\n", line.dump());
 }
 
-/// All pixels of the file, as libjpeg-turbo's example program does it: the loop that others are measured by.
-std::size_t decode_bare(const std::vector<std::byte>& file) {
-  jpeg_decompress_struct state{};
-  jpeg_error_mgr errors{};
-  state.err = jpeg_std_error(&errors);
-  jpeg_create_decompress(&state);
-  jpeg_mem_src(&state, reinterpret_cast<const unsigned char*>(file.data()), file.size());
-  jpeg_read_header(&state, TRUE);
-  jpeg_start_decompress(&state);
-  std::vector<unsigned char> pixels(std::size_t{3} * state.output_width * state.output_height);
-  while (state.output_scanline < state.output_height) {
-    JSAMPROW row = pixels.data() + std::size_t{3} * state.output_width * state.output_scanline;
-    jpeg_read_scanlines(&state, &row, 1);
-  }
-  jpeg_finish_decompress(&state);
-  jpeg_destroy_decompress(&state);
-  return pixels.size();
-}
-
 void time_images(const bench_options& o) {
   const auto unreadable = std::make_shared<support::unreadable_list>(0);
   const auto files = support::list_images(o.images, *unreadable);
@@ -110,7 +92,7 @@ void time_images(const bench_options& o) {
     least = std::min(least, processor_seconds() - from);
   };
   for (int repeat = 0; repeat < 5; ++repeat) {  // in turns, so that what else runs disturbs all alike
-    timed(bare, [&] { each(decode_bare); });
+    timed(bare, [&] { each(support::decode_bare); });
     timed(decoded, [&] {
       each([&](const std::vector<std::byte>& file) {
         support::jpeg_decoder decoder(file);

@@ -107,28 +107,34 @@ inline image_splits load_mnist(const std::filesystem::path& folder) {
   return {std::move(train), std::move(held_out)};
 }
 
+namespace detail {
+
+/// CIFAR in the binary version, by the beginnings of the names of its files; `read` makes images of files.
+template <class Read>
+image_splits load_cifar(const std::filesystem::path& folder, const std::string& name, const char* train_files,
+                        const char* held_out_files, const Read& read) {
+  const std::string advice =
+      "Get the binary version of " + name + " from https://www.cs.toronto.edu/~kriz/cifar.html.";
+  check_data_folder(folder, advice);
+  auto train = read(find_batches(folder, train_files, advice));
+  auto held_out = read(find_batches(folder, held_out_files, advice)).normalized_like(train);
+  return {std::move(train), std::move(held_out)};
+}
+
+}  // namespace detail
+
 /// CIFAR-10 in the binary version: all of data_batch_*.bin and of test_batch*.bin, however many records there
 /// are. Throws crispnas::error.
 inline image_splits load_cifar10(const std::filesystem::path& folder) {
-  const std::string advice =
-      "Get the binary version of CIFAR-10 from https://www.cs.toronto.edu/~kriz/cifar.html.";
-  detail::check_data_folder(folder, advice);
-  auto train = crispnas::read_cifar10(detail::find_batches(folder, "data_batch_", advice));
-  auto held_out =
-      crispnas::read_cifar10(detail::find_batches(folder, "test_batch", advice)).normalized_like(train);
-  return {std::move(train), std::move(held_out)};
+  return detail::load_cifar(folder, "CIFAR-10", "data_batch_", "test_batch",
+                            [](const auto& files) { return crispnas::read_cifar10(files); });
 }
 
 /// CIFAR-100 in the binary version, by its 100 fine classes: train.bin and test.bin, however many records there are. Throws
 /// crispnas::error.
 inline image_splits load_cifar100(const std::filesystem::path& folder) {
-  const std::string advice =
-      "Get the binary version of CIFAR-100 from https://www.cs.toronto.edu/~kriz/cifar.html.";
-  detail::check_data_folder(folder, advice);
-  auto train = crispnas::read_cifar100(detail::find_batches(folder, "train", advice));
-  auto held_out =
-      crispnas::read_cifar100(detail::find_batches(folder, "test", advice)).normalized_like(train);
-  return {std::move(train), std::move(held_out)};
+  return detail::load_cifar(folder, "CIFAR-100", "train", "test",
+                            [](const auto& files) { return crispnas::read_cifar100(files); });
 }
 
 }  // namespace support

@@ -20,6 +20,7 @@
 
 #include "doctest.hpp"
 #include "files.hpp"
+#include "support/bare_jpeg.hpp"
 #include "support/datasets.hpp"
 #include "support/derived_training.hpp"
 #include "support/image_folder.hpp"
@@ -838,23 +839,7 @@ TEST_CASE("photographs of a real folder: all decode, nearly as fast as a bare lo
   std::size_t bare_bytes = 0;
   std::size_t our_bytes = 0;
   const auto bare = [&] {
-    for (const auto& file : contents) {
-      jpeg_decompress_struct state{};
-      jpeg_error_mgr errors{};
-      state.err = jpeg_std_error(&errors);
-      jpeg_create_decompress(&state);
-      jpeg_mem_src(&state, reinterpret_cast<const unsigned char*>(file.data()), file.size());
-      jpeg_read_header(&state, TRUE);
-      jpeg_start_decompress(&state);
-      std::vector<unsigned char> pixels(std::size_t{3} * state.output_width * state.output_height);
-      while (state.output_scanline < state.output_height) {
-        JSAMPROW row = pixels.data() + std::size_t{3} * state.output_width * state.output_scanline;
-        jpeg_read_scanlines(&state, &row, 1);
-      }
-      jpeg_finish_decompress(&state);
-      jpeg_destroy_decompress(&state);
-      bare_bytes += pixels.size();
-    }
+    for (const auto& file : contents) bare_bytes += support::decode_bare(file);
   };
   const auto whole = [&] {
     for (const auto& file : contents) {
