@@ -74,7 +74,7 @@ inline std::string mean_text_with_error(const std::vector<double>& values, int d
 enum class order_claim { lower, higher, none };
 
 /// Whether a is lower or higher than b by more than two standard errors of the difference of their means, and by more than Welch's t
-/// test at 5 % asks for, which for two or three values is a multiple of that; fewer than two on either side allow no claim.
+/// test at 5 % asks for, which for few values is more; fewer than two on either side allow no claim.
 inline order_claim compare(const std::vector<double>& a, const std::vector<double>& b) {
   if (a.size() < 2 || b.size() < 2) return order_claim::none;
   const double difference = mean_of(a) - mean_of(b);
