@@ -5,6 +5,7 @@
 #include <crispnas/crispnas.hpp>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -141,6 +142,7 @@ struct report_parts {
   std::vector<support::text_table> tables;
   std::vector<std::pair<std::string, std::string>> pictures;  // words, SVG
   std::vector<support::search_report> searches;
+  std::set<const nlohmann::json*> cuts;  // of the ledger, that searches has: tables share some
 };
 
 void write_picture(const std::filesystem::path& out, report_parts& parts, const std::string& name,
@@ -154,7 +156,7 @@ void add_search(report_parts& parts, const support::grid& grid, const support::s
                 std::uint64_t seed) {
   const auto* line = a.random ? nullptr : grid.search_line(s, a.request, seed);
   const auto* cut = line == nullptr ? nullptr : support::cut_of((*line)["result"], a.kept);
-  if (cut == nullptr || (*cut)["genotype"] == "") return;
+  if (cut == nullptr || (*cut)["genotype"] == "" || !parts.cuts.insert(cut).second) return;
   const auto& gap = (*cut)["gap"];
   support::search_report r;
   r.title = fmt::format("{}, {}/14, seed {}: {:.1f} -> {:.1f} %", a.name, a.kept, seed,
@@ -166,9 +168,6 @@ void add_search(report_parts& parts, const support::grid& grid, const support::s
   r.seconds = (*line)["result"]["search_seconds"].get<double>();
   r.history = support::history_of(support::grid::space_of(s, a.request), (*line)["result"]);
   r.found = cn::parse_genotype((*cut)["genotype"].get<std::string>());
-  for (const auto& known : parts.searches) {
-    if (known.title == r.title) return;  // several tables share it
-  }
   parts.searches.push_back(std::move(r));
 }
 
@@ -329,7 +328,7 @@ void run(const table_flags& flags) {
   support::grid grid(
       done, {device,
              cuda ? support::gpu_name(device.has_index() ? device.index() : 0)
-                  : support::cpu_name() + ", one thread a search, as many searches side by side as cores",
+                  : fmt::format("{}, one thread a run, {} side by side", support::cpu_name(), workers),
              workers, flags.quiet, out / "unfinished"});
 
   if (!flags.report) {

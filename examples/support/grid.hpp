@@ -173,6 +173,8 @@ class grid {
     const auto own = scale_of(s, request);
     auto json = common(s, "search");
     json["method"] = request.method;
+    if (request.method == "fair_darts")
+      json["recipe"] = 2;  // since its sigmoids count as shares in the entropy
     json["order"] = request.order;
     json["kept"] = request.kept;
     json["cuts"] = request.cuts;

@@ -95,7 +95,10 @@ class run_keeper {
           "another --out, or remove '" +
           saved_->folder().string() + "' to begin again.");
     }
-    if (interval_.count == 0) saved_.reset();
+    if (interval_.count == 0) {  // only asked whether there are any
+      saved_->remove_all();
+      saved_.reset();
+    }
   }
 
   /// From here on the run can be saved: `state` is all that it is, `position` is for people. Puts the newest checkpoint back where there

@@ -51,7 +51,6 @@ inline std::pair<double, nlohmann::json> entropies_of(const cn::space_table& spa
         sum += weight[e];
       }
       if (static_cast<int>(shares.size()) <= group.kept || sum <= 0) continue;
-      for (auto& share : shares) share /= sum;
       edges.push_back(entropy_of(shares));
     }
   }

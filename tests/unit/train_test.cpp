@@ -718,9 +718,8 @@ TEST_CASE("JPEG: what cannot be decoded says why, before anything is allocated")
 }
 
 TEST_CASE(
-    "class folders: labels, batches of any number of threads, evaluation, and what is unreadable is named "
-    "and "
-    "counted") {
+    "class folders: labels, batches of any number of threads, evaluation, and what is unreadable is "
+    "named and counted") {
   const tests::temporary_folder folder;
   for (const char* split : {"train", "val"}) {
     for (const char* name : {"b", "a"}) {

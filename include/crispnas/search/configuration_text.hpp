@@ -31,9 +31,13 @@ inline std::string cell_setting(const cell_table& cell) {
   std::string text;
   for (const auto& e : cell.edges) text += std::to_string(e.from) + "->" + std::to_string(e.to) + " ";
   text += cell.output == cell_output::concat ? "concatenated; " : "last node; ";
-  for (const auto& g : cell.groups)
-    text += "keep " + std::to_string(g.kept) + " of " + std::to_string(std::popcount(g.edges)) +
-            " into the nodes of " + std::to_string(g.nodes) + "; ";
+  for (const auto& g : cell.groups) {
+    text += "keep " + std::to_string(g.kept) + " of " + std::to_string(std::popcount(g.edges)) + " into";
+    for (int n = 0; n < 32; ++n) {
+      if (g.nodes >> n & 1U) text += " " + std::to_string(n);
+    }
+    text += "; ";
+  }
   return text;
 }
 

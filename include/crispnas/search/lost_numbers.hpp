@@ -7,6 +7,7 @@
 #include <cmath>
 #include <crispnas/error.hpp>
 #include <crispnas/search/bilevel.hpp>
+#include <crispnas/search/optimizers.hpp>
 #include <crispnas/supernet/supernet.hpp>
 #include <cstdint>
 #include <cstdio>
@@ -57,11 +58,12 @@ inline at::Tensor all_finite(std::vector<at::Tensor> scalars, const std::vector<
   for (auto& s : scalars) s = s.detach().to(at::kDouble);
   const at::Tensor fine = at::isfinite(at::stack(scalars)).all();
   if (watched.empty()) return fine;
-  if (detail::in_plain_memory(
-          watched)) {  // a super-network has about a thousand: an operation for each takes milliseconds
-    return watched.front().scalar_type() == at::kFloat
-               ? fine.logical_and(at::scalar_tensor(detail::finite_in_memory<float>(watched), at::kBool))
-               : fine.logical_and(at::scalar_tensor(detail::finite_in_memory<double>(watched), at::kBool));
+  // A super-network has about a thousand of them: an operation for each takes milliseconds.
+  if (detail::in_plain_memory(watched)) {
+    const bool finite = watched.front().scalar_type() == at::kFloat
+                            ? detail::finite_in_memory<float>(watched)
+                            : detail::finite_in_memory<double>(watched);
+    return fine.logical_and(at::scalar_tensor(finite, at::kBool));
   }
   // Of each the largest, not the norm: squares could overflow.
   return fine.logical_and(at::isfinite(at::stack(at::_foreach_norm(watched, INFINITY))).all());

@@ -211,11 +211,15 @@ class trainer {
   }
 
   std::string advice() const {
-    return "The network has " + std::to_string(net_.weight_count()) +
-           " weights; batch_size = " + std::to_string(options_.batch_size) +
-           ". Most memory holds what passes keep of each image: take a smaller batch_size, or fewer channels "
-           "or cells. The batches made ahead are on the device, too: up to workers + 1 = " +
-           std::to_string(options_.workers + 1) + " of them.";
+    std::string text = "The network has " + std::to_string(net_.weight_count()) +
+                       " weights; batch_size = " + std::to_string(options_.batch_size) +
+                       ". Most memory holds what passes keep of each image: take a smaller batch_size, or "
+                       "fewer channels or cells.";
+    if (options_.workers > 0) {
+      text += " The batches made ahead are on the device, too: up to workers + 1 = " +
+              std::to_string(options_.workers + 1) + " of them.";
+    }
+    return text;
   }
 
   static const train_options& checked(any_derived_network& net, const train_options& o) {
