@@ -74,7 +74,7 @@ void run(const bench_options& o) {
   const auto method = method_of(o);
   const auto path = o.path == "fused" ? cn::compute_path::fused : cn::compute_path::stock;
   const double idle = peak_mib();
-  cn::any_supernet net(method.configuration.space, method.configuration.ops,
+  cn::any_supernet net(method.configuration.space, method.configuration.ops, method.configuration.plan,
                        {.channels = o.channels, .cells = o.cells, .path = path});
   cn::sgd weights(net.weights(), {});
   cn::adam alpha(net.arch().alphas(), {});

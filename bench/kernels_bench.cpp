@@ -175,16 +175,21 @@ struct passes {
   Tensor x, z, pooled, dx, dy;
   std::vector<Tensor> nodes, gradients;
   std::vector<double> sums, edge_sums, weight_sums, unit_sums;
-  kernels::state_plan<float> plan;
+  kernels::state_edges edges;
+  kernels::bound_state<float> plan;
 
   explicit passes(const benchmark::State& bench)
       : s(bench.range(0), bench.range(1), bench.range(2), bench.range(3)),
-        x(kernels::to_blocked(s.x.detach())) {
+        x(kernels::to_blocked(s.x.detach())),
+        edges(s.edges, s.shape.partial, s.shape.stride) {
     at::set_num_threads(1);
     const auto flat = kernels::flat_weights(s.edges);
-    plan = kernels::make_plan<float>(x, s.op_weights.const_data_ptr<float>(),
-                                     static_cast<std::int64_t>(ops.size()),
-                                     s.edge_weights.const_data_ptr<float>(), s.edges, flat, s.shape, {});
+    plan.batch = s.shape.batch;
+    plan.rows = static_cast<std::int64_t>(s.edges.size());
+    plan.ops = static_cast<std::int64_t>(ops.size());
+    plan.place = {0, 1, 2, 3};
+    kernels::bind_state<float>(plan, edges, x, s.op_weights.const_data_ptr<float>(),
+                               s.edge_weights.const_data_ptr<float>(), flat);
     auto& job = plan.job;
     const auto take = [&](std::int64_t size) {
       return kernels::workspace::of_process().take({size}, x.options()).zero_();

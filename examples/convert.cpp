@@ -53,7 +53,7 @@ cn::any_supernet network(const convert_flags& flags, at::ScalarType dtype, at::D
   options.dtype = dtype;
   options.device = device;
   try {
-    return cn::any_supernet(configuration.space, configuration.ops, options);
+    return cn::any_supernet(configuration.space, configuration.ops, configuration.plan, options);
   } catch (const cn::error& e) {
     throw support::usage_error(e.what());
   }

@@ -86,7 +86,8 @@ inline cn::search_options search_options_of(const scale& s, std::int64_t images,
 /// mistake (exit code 2).
 inline void check_run(const method_choice& method, const scale& s, const cn::labelled_images& train) {
   or_usage_error([&] {
-    cn::any_supernet net(method.configuration.space, method.configuration.ops, network_options(s, train, 0));
+    cn::any_supernet net(method.configuration.space, method.configuration.ops, method.configuration.plan,
+                         network_options(s, train, 0));
     cn::searcher search(net, method.configuration.regularizer,
                         search_options_of(s, train.size(), s.strength, 0));
     search.run(train.halves());
@@ -112,7 +113,8 @@ inline search_result run_search(const method_choice& method, int kept,
   result.method = method.name;
   result.kept = kept;
   result.seed = seed;
-  cn::any_supernet net(method.configuration.space, method.configuration.ops, network_options(s, train, seed));
+  cn::any_supernet net(method.configuration.space, method.configuration.ops, method.configuration.plan,
+                       network_options(s, train, seed));
   auto options = search_options_of(s, train.size(), method.strength * s.strength, seed);
   options.on_step = on_step;
   epoch_log done;
@@ -181,7 +183,7 @@ enum class rate_falls { each_epoch, each_step };
 inline double train_cut(const method_choice& method, const cn::network_cut& cut, const scale& s,
                         const cn::labelled_images& images, const cn::labelled_images& held_out,
                         std::uint64_t seed, rate_falls falls, const std::function<void()>& on_step) {
-  cn::any_supernet net(method.configuration.space, method.configuration.ops,
+  cn::any_supernet net(method.configuration.space, method.configuration.ops, method.configuration.plan,
                        network_options(s, images, seed));
   const auto fixed = cn::cut_weights(net.space(), cut, net.arch().fixed_weights());
   cn::sgd optimizer(net.weights(), {.rate = s.weight_rate});

@@ -265,7 +265,7 @@ class grid {
     if (s.transfer || s.sizes.retrain == "derived") return run_derived(s, genotype, seed);
     // The budget with all edges present: any cell of any budget can be cut out of it.
     const auto method = darts_method("da2s", 8, s.retraining.partial);
-    cn::any_supernet probe(method.configuration.space, method.configuration.ops,
+    cn::any_supernet probe(method.configuration.space, method.configuration.ops, method.configuration.plan,
                            {.channels = 2 * s.retraining.partial, .cells = 3, .classes = 2});
     const auto cut = cn::cut_of(probe, cn::parse_genotype(genotype));
     const double accuracy = train_cut(method, cut, s.retraining, s.train, s.held_out, seed,

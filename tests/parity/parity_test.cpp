@@ -110,7 +110,8 @@ template <class Published, class Body>
 void everywhere(Body&& body) {
   for (auto dtype : {at::kDouble, at::kFloat}) {
     for (auto path : {cn::compute_path::stock, cn::compute_path::fused}) {
-      if (path == cn::compute_path::fused && !cn::has_fused_form(cn::table_v<typename Published::spec>))
+      if (path == cn::compute_path::fused &&
+          !cn::has_fused_form(cn::kernels::plan_v<typename Published::spec>))
         continue;
       CAPTURE(at::toString(dtype));
       CAPTURE(int(path));

@@ -266,6 +266,78 @@ TEST_CASE("logits and every gradient equal those of a second implementation") {
   }
 }
 
+TEST_CASE("ops without a fused form join the kernels' ops in the nodes") {
+  const auto check = [](auto spec, bool training, bool cut) {
+    using supernet = cn::supernet<decltype(spec)>;
+    supernet ours(small_options(cn::compute_path::automatic));
+    supernet stock(small_options(cn::compute_path::stock));
+    REQUIRE(ours.is_fused());
+    const at::Tensor x = images(5);
+    for (auto* net : {&ours, &stock}) {
+      net->train();
+      net->forward(x, net->arch().fixed_weights());  // moves the running statistics
+      net->train(training);
+    }
+    const auto run = [&](supernet& net) {
+      auto weights = net.arch().weights();
+      if (cut) {  // of every edge one op stays, of the edges two of three
+        for (auto& of_cell : weights) {
+          const auto edges = of_cell.ops.size(0);
+          const auto ops = of_cell.ops.size(1);
+          of_cell.used.assign(std::size_t(edges * ops), 0);
+          for (std::int64_t e = 0; e < edges; ++e) {
+            if (e % 3 != 0) of_cell.used[std::size_t(e * ops + e % ops)] = 1;
+          }
+          const at::Tensor mask =
+              at::tensor(std::vector<double>(of_cell.used.begin(), of_cell.used.end()), at::kDouble);
+          of_cell.ops = of_cell.ops * mask.view({edges, ops});
+        }
+      }
+      const at::Tensor logits = net.forward(x, weights);
+      std::vector<at::Tensor> leaves = net.weights();
+      for (const auto& [name, value] : net.arch().named()) leaves.push_back(value);
+      auto all = torch::autograd::grad({logits.square().sum()}, leaves, {}, {}, false, true);
+      all.push_back(logits.detach());
+      return all;
+    };
+    const auto got = run(ours);
+    const auto wanted = run(stock);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      INFO("leaf ", i, " of ", wanted.size());
+      // A gradient of zeros is none of ours to write down.
+      if (!got[i].defined()) {
+        CHECK((!wanted[i].defined() || test::largest(wanted[i]) == 0));
+      } else if (!wanted[i].defined()) {
+        CHECK(test::largest(got[i]) == 0);
+      } else {
+        CHECK(test::difference(got[i], wanted[i]) < 1e-9 * (1.0 + test::largest(wanted[i])));
+      }
+    }
+  };
+  using mixed = cn::op_set<cn::ops::max_pool_3x3, cn::ops::conv_7x1_1x7, cn::ops::skip_connect,
+                           cn::ops::sep_conv_3x3, cn::ops::nor_conv_3x3>;
+  using cell = cn::dense_cell<2, 3, mixed>;
+  for (const bool training : {true, false}) {
+    for (const bool cut : {false, true}) {
+      CAPTURE(training);
+      CAPTURE(cut);
+      check(cn::spec<cell, cn::partial_channels<1>>{}, training, cut);
+      check(cn::spec<cell, cn::partial_channels<4>>{}, training, cut);
+      check(cn::darts_spec<cell, cn::partial_channels<2>>{}, training, cut);
+    }
+  }
+}
+
+TEST_CASE("without any op that has a fused form there is nothing for the kernels") {
+  using foreign = cn::spec<cn::dense_cell<2, 2, cn::op_set<cn::ops::skip_connect, cn::ops::conv_7x1_1x7>>>;
+  CHECK(cn::supernet<foreign>(small_options(cn::compute_path::automatic)).is_fused());  // its stride-2 skip
+  using residual = cn::spec<cn::dense_cell<1, 2, cn::op_set<cn::ops::skip_connect, cn::ops::conv_7x1_1x7>,
+                                           cn::cell_output::last, cn::skeleton::residual_stages>>;
+  CHECK(!cn::supernet<residual>(small_options(cn::compute_path::automatic)).is_fused());
+  CHECK(contains(message_of([] { cn::supernet<residual> net(small_options(cn::compute_path::fused)); }),
+                 "an op that has a fused form"));
+}
+
 // Rounding is compared over whole networks, in the Euclidean norm, and by the median of five of them: where it flips the sign of a
 // ReLU's input or the maximum of a pool, on either side, gradients jump, which is a matter of luck.
 TEST_CASE("float32: the kernels err at most twice as much as LibTorch's operations") {

@@ -29,7 +29,7 @@ struct backward_sums {
         const std::ptrdiff_t g_step = job.partial * job.out_plane();
         T* at = sums + edge.sums * L;
         for (int j = 0; j < job.seen; ++j, at += L) add_sum<S>(g + j * g_step, at, n);
-        for (const auto& term : edge.terms) {
+        for (const auto& term : job.terms_of(edge)) {
           if (term.norm < 0 && !job.wanted.coefficients) {
             at += job.seen * L;
             continue;
@@ -62,7 +62,7 @@ struct backward_sums {
     bool fresh = true;
     for (const auto& edge : job.edges) {
       const T* g = edge.gradient + (block * job.channels + job.bypass_to(i)) * job.out_plane() + y * step;
-      const auto terms = static_cast<std::int64_t>(edge.terms.size());
+      const auto terms = static_cast<std::int64_t>(edge.terms);
       if (job.wanted.coefficients) add_product<S>(g, row, sums + (edge.sums + (1 + terms) * job.seen) * L, n);
       if (job.wanted.input) forward_mix::put<S>(g, edge.weight, to, fresh, n);
       fresh = false;
@@ -111,19 +111,20 @@ CRISPNAS_INLINE void unit_backward_row(const state_job<T>& job, const conv_unit<
   const T* z = job.unit_z(unit, block) + y * step;
   for (int j = 0; j < job.seen; ++j)
     affine_row<S>(k[j], g + j * g_step + y * step, z + j * job.out_plane(), own.dz + j * step, n);
-  if (unit.kind == conv_unit<T>::gather::dense) {
-    const T* w = unit.pointwise.data();
+  if (unit.kind == gather::dense) {
+    const T* w = unit.pointwise;
     T* sums = own.weight_sums;
     const std::ptrdiff_t size = std::ptrdiff_t{job.seen} * job.seen;
     for (int ky = 0; ky < unit.kernel; ++ky) {
       for (int kx = 0; kx < unit.kernel; ++kx, w += size, sums += size * L) {
         if (job.wanted.weights) {
           outer<S>(job.seen, job.seen, own.dz, step,
-                   inputs.pixel(0, y + ky - unit.padding, kx - unit.padding, L), inputs.plane, sums,
+                   inputs.pixel(0, y + ky - unit.padding(), kx - unit.padding(), L), inputs.plane, sums,
                    std::ptrdiff_t{job.seen} * L, n);
         }
         pointwise<S, true>(matrix<T>{w, 1, job.seen}, job.seen, job.seen, own.dz, step,
-                           dinputs.pixel(0, y + ky - unit.padding, kx - unit.padding, L), dinputs.plane, n);
+                           dinputs.pixel(0, y + ky - unit.padding(), kx - unit.padding(), L), dinputs.plane,
+                           n);
       }
     }
     return;
@@ -133,8 +134,8 @@ CRISPNAS_INLINE void unit_backward_row(const state_job<T>& job, const conv_unit<
     outer<S>(job.seen, unit.channels, own.dz, step, own.row, step, own.weight_sums,
              std::ptrdiff_t{unit.channels} * L, n);
   }
-  const matrix<T> transposed{unit.pointwise.data(), 1, unit.channels};
-  if (unit.kind == conv_unit<T>::gather::sampled) {
+  const matrix<T> transposed{unit.pointwise, 1, unit.channels};
+  if (unit.kind == gather::sampled) {
     pointwise<S, false>(transposed, unit.channels, job.seen, own.dz, step, own.row, step, n);
     for (int c = 0; c < unit.channels; ++c) {
       const int shift = c >= job.seen ? 1 : 0;
@@ -145,18 +146,18 @@ CRISPNAS_INLINE void unit_backward_row(const state_job<T>& job, const conv_unit<
   }
   T* du_row = du.pixel(0, y, 0, L);
   pointwise<S, false>(transposed, unit.channels, job.seen, own.dz, step, du_row, du.plane, n);
-  T* sums = own.weight_sums + unit.pointwise_size() * L;
+  T* sums = own.weight_sums + unit.pointwise_size * L;
   const int taps = unit.kernel * unit.kernel;
   for (int c = 0; c < unit.channels; ++c) {
     if (job.wanted.weights) {
-      const T* from = inputs.pixel(c, y * unit.stride - unit.padding, -unit.padding, L);
+      const T* from = inputs.pixel(c, y * unit.stride - unit.padding(), -unit.padding(), L);
       depthwise_weight_row<S>(unit.kernel, unit.stride, unit.dilation, du_row + c * du.plane, from,
                               inputs.row, sums + std::ptrdiff_t{c} * taps * L, n);
     }
     if (unit.stride != 1) {
       depthwise_scatter_row<S>(
           unit.kernel, unit.stride, unit.dilation, unit.depthwise + c * taps, du_row + c * du.plane,
-          dinputs.pixel(c, y * unit.stride - unit.padding, -unit.padding, L), dinputs.row, n);
+          dinputs.pixel(c, y * unit.stride - unit.padding(), -unit.padding(), L), dinputs.row, n);
     }
   }
 }
@@ -167,7 +168,7 @@ inline void store_weight_sums(const state_job<T>& job, const conv_unit<T>& unit,
   if (!job.wanted.weights) return;
   const int valid = job.valid_lanes(block);
   double* to = job.weight_sums + block * job.weight_sums_size + unit.gradients;
-  const std::int64_t size = unit.pointwise_size() + unit.depthwise_size();
+  const std::int64_t size = unit.weights_size();
   for (std::int64_t i = 0; i < size; ++i) to[i] = lane_sum(sums + i * job.lanes, valid);
 }
 
@@ -175,9 +176,9 @@ inline void store_weight_sums(const state_job<T>& job, const conv_unit<T>& unit,
 template <class S, bool Add, class T = typename S::scalar>
 CRISPNAS_INLINE void depthwise_back_row(const conv_unit<T>& unit, const padded<T>& du, int c, int y, T* to,
                                         int n) {
-  const T* w = unit.turned.data() + std::ptrdiff_t{c} * unit.kernel * unit.kernel;
+  const T* w = unit.turned + std::ptrdiff_t{c} * unit.kernel * unit.kernel;
   depthwise_row<S, Add>(unit.kernel, 1, unit.dilation, w,
-                        du.pixel(c, y - unit.padding, -unit.padding, S::lanes), du.row, to, n);
+                        du.pixel(c, y - unit.padding(), -unit.padding(), S::lanes), du.row, to, n);
 }
 
 /// Buffers that passes 2 and 3 share, and the padded planes of the state.
@@ -201,12 +202,11 @@ struct backward_planes {
     own.dz = memory.take<T>(job.seen * row);
     own.row = memory.take<T>(2 * job.seen * row);
     std::int64_t largest = 0;
-    for (const auto& unit : job.units)
-      largest = std::max(largest, unit.pointwise_size() + unit.depthwise_size());
+    for (const auto& unit : job.units) largest = std::max(largest, unit.weights_size());
     own.weight_sums = memory.take<T>(largest * S::lanes);
   }
   CRISPNAS_INLINE void start(const conv_unit<T>& unit) const {
-    const std::int64_t size = unit.pointwise_size() + unit.depthwise_size();
+    const std::int64_t size = unit.weights_size();
     std::memset(static_cast<void*>(own.weight_sums), 0,
                 static_cast<std::size_t>(size * S::lanes) * sizeof(T));
   }
@@ -216,7 +216,7 @@ struct backward_planes {
 template <class S, class T = typename S::scalar>
 CRISPNAS_INLINE void add_input_gradient(const state_job<T>& job, const conv_unit<T>& unit,
                                         const padded<T>& du, const padded<T>& dinputs) {
-  if (unit.kind != conv_unit<T>::gather::depthwise || unit.stride != 1) return;
+  if (unit.kind != gather::depthwise || unit.stride != 1) return;
   for (int c = 0; c < job.seen; ++c) {
     for (int y = 0; y < job.height; ++y) {
       depthwise_back_row<S, true>(unit, du, c, y, dinputs.pixel(c, y, 0, S::lanes), job.width);
@@ -227,7 +227,7 @@ CRISPNAS_INLINE void add_input_gradient(const state_job<T>& job, const conv_unit
 template <class T>
 inline int widest_padding(const state_job<T>& job) {
   int padding = 0;
-  for (const auto& unit : job.units) padding = std::max(padding, unit.padding);
+  for (const auto& unit : job.units) padding = std::max(padding, unit.padding());
   return padding;
 }
 
@@ -248,13 +248,13 @@ struct backward_last {
       clear_border<S>(hidden, c, job.out_height, n);
     }
 
-    for (std::size_t e = 0; e < job.edges.size(); ++e) {
-      const auto& edge = job.edges[e];
+    for (const auto& edge : job.edges) {
+      const auto terms = job.terms_of(edge);
       const T* gradient = edge.gradient + block * job.channels * job.out_plane();
-      for (std::size_t t = 0; t < edge.terms.size(); ++t) {
-        if (edge.terms[t].from != edge_term::source::unit) continue;
-        const auto& unit = job.units[static_cast<std::size_t>(edge.terms[t].unit)];
-        const affine<T>* k = job.term_gradients[e].data() + t * static_cast<std::size_t>(job.seen);
+      for (std::size_t t = 0; t < terms.size(); ++t) {
+        if (terms[t].from != source::unit) continue;
+        const auto& unit = job.units[static_cast<std::size_t>(terms[t].unit)];
+        const affine<T>* k = job.term_gradient(edge, t);
         if (unit.parent >= 0)
           pad_normalized<S>(job, job.units[static_cast<std::size_t>(unit.parent)], block, hidden);
         shared.start(unit);

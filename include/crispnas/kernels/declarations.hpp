@@ -5,8 +5,9 @@
 #include <torch/types.h>
 
 #include <crispnas/kernels/separate.hpp>
-#include <crispnas/kernels/tables.hpp>
+#include <crispnas/kernels/state_edges.hpp>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace crispnas::kernels {
@@ -21,5 +22,9 @@ at::Tensor reduce_inputs(std::vector<at::Tensor> inputs, const at::Tensor& conv_
 std::vector<at::Tensor> mixed_state(const at::Tensor& x, const at::Tensor& op_weights,
                                     const at::Tensor& edge_weights, const std::vector<mixed_edge>& edges,
                                     const std::vector<at::Tensor>& nodes, state_shape shape, norm_mode mode);
+std::vector<at::Tensor> mixed_state(const std::shared_ptr<state_edges>& edges, const at::Tensor& x,
+                                    const at::Tensor& op_weights, const at::Tensor& edge_weights,
+                                    std::vector<at::Tensor> nodes, std::int64_t batch,
+                                    const std::vector<char>& used, norm_mode mode);
 
 }  // namespace crispnas::kernels

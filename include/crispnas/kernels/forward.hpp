@@ -14,9 +14,9 @@ namespace crispnas::kernels {
 /// z += bias
 template <class S, class T = typename S::scalar>
 CRISPNAS_INLINE void add_bias(const conv_unit<T>& unit, int channels, T* z, std::ptrdiff_t z_step, int n) {
-  if (unit.bias.empty()) return;
+  if (unit.bias == nullptr) return;
   for (int j = 0; j < channels; ++j, z += z_step) {
-    const typename S::vec bias = typename S::vec{} + unit.bias[static_cast<std::size_t>(j)];
+    const typename S::vec bias = typename S::vec{} + unit.bias[j];
     for (int x = 0; x < n; ++x) S::at(z + x * S::lanes) += bias;
   }
 }
@@ -29,8 +29,8 @@ CRISPNAS_INLINE void gather_row(const state_job<T>& job, const conv_unit<T>& uni
   constexpr int L = S::lanes;
   const int n = job.out_width;
   for (int c = 0; c < unit.channels; ++c, u += u_step) {
-    if (unit.kind == conv_unit<T>::gather::depthwise) {
-      const T* from = planes.pixel(c, y * unit.stride - unit.padding, -unit.padding, L);
+    if (unit.kind == gather::depthwise) {
+      const T* from = planes.pixel(c, y * unit.stride - unit.padding(), -unit.padding(), L);
       depthwise_row<S, false>(unit.kernel, unit.stride, unit.dilation,
                               unit.depthwise + c * unit.kernel * unit.kernel, from, planes.row, u, n);
       continue;
@@ -51,10 +51,10 @@ template <class S, class T = typename S::scalar>
 CRISPNAS_INLINE void dense_row(const state_job<T>& job, const conv_unit<T>& unit, const padded<T>& planes,
                                int y, T* z, std::ptrdiff_t z_step) {
   const int n = job.out_width;
-  const T* w = unit.pointwise.data();
+  const T* w = unit.pointwise;
   for (int ky = 0; ky < unit.kernel; ++ky) {
     for (int kx = 0; kx < unit.kernel; ++kx, w += job.seen * job.seen) {
-      const T* from = planes.pixel(0, y + ky - unit.padding, kx - unit.padding, S::lanes);
+      const T* from = planes.pixel(0, y + ky - unit.padding(), kx - unit.padding(), S::lanes);
       const matrix<T> m{w, job.seen, 1};
       if (ky == 0 && kx == 0) {
         pointwise<S, false>(m, job.seen, job.seen, from, planes.plane, z, z_step, n);
@@ -82,12 +82,12 @@ CRISPNAS_INLINE void unit_forward(const state_job<T>& job, const conv_unit<T>& u
   std::memset(static_cast<void*>(sums), 0, static_cast<std::size_t>(2 * job.seen * S::lanes) * sizeof(T));
   T* z = job.unit_z(unit, block);
   for (int y = 0; y < job.out_height; ++y, z += step) {
-    if (unit.kind == conv_unit<T>::gather::dense) {
+    if (unit.kind == gather::dense) {
       dense_row<S>(job, unit, planes, y, z, job.out_plane());
     } else {
       gather_row<S>(job, unit, block, planes, y, u, step);
-      pointwise<S, false>(matrix<T>{unit.pointwise.data(), unit.channels, 1}, job.seen, unit.channels, u,
-                          step, z, job.out_plane(), n);
+      pointwise<S, false>(matrix<T>{unit.pointwise, unit.channels, 1}, job.seen, unit.channels, u, step, z,
+                          job.out_plane(), n);
       add_bias<S>(unit, job.seen, z, job.out_plane(), n);
     }
     if (job.norms[static_cast<std::size_t>(unit.norm)].batch)
@@ -164,7 +164,8 @@ struct forward_second {
     T* u = memory.take<T>(std::int64_t{job.seen} * job.out_width * L);
     T* sums = memory.take<T>(std::int64_t{2} * job.seen * L);
     int padding = 0;
-    for (const auto& unit : job.units) padding = unit.parent >= 0 ? std::max(padding, unit.padding) : padding;
+    for (const auto& unit : job.units)
+      padding = unit.parent >= 0 ? std::max(padding, unit.padding()) : padding;
     const padded<T> planes(memory, job.seen, job.out_height, job.out_width, padding, L);
     for (int c = 0; c < job.seen; ++c) clear_border<S>(planes, c, job.out_height, job.out_width);
     for (const auto& unit : job.units) {
@@ -185,26 +186,27 @@ struct forward_mix {
     const std::ptrdiff_t row_size = std::ptrdiff_t{job.out_width} * L;
     T* largest = memory.take<T>(rows * row_size);
     std::size_t terms = 0;
-    for (const auto& edge : job.edges) terms = std::max(terms, edge.terms.size());
+    for (const auto& edge : job.edges) terms = std::max(terms, edge.terms);
     const T** from = memory.take<const T*>(static_cast<std::int64_t>(terms));
     T* factors = memory.take<T>(static_cast<std::int64_t>(terms));
 
     for (int y = 0; y < job.out_height; y += rows) {
       const int n = std::min(rows, job.out_height - y) * job.out_width;
       for (const auto& edge : job.edges) {
+        const auto terms_of_edge = job.terms_of(edge);
         for (int j = 0; j < job.seen; ++j) {
           T constant = 0;
-          for (std::size_t t = 0; t < edge.terms.size(); ++t) {
-            const edge_term& term = edge.terms[t];
+          for (std::size_t t = 0; t < terms_of_edge.size(); ++t) {
+            const edge_term& term = terms_of_edge[t];
             from[t] = job.term_plane(term, block, j) + y * row_size;
-            factors[t] = edge.weight * edge.op_weights[static_cast<std::size_t>(term.op)];
+            factors[t] = edge.weight * job.op_weight(edge, term);
             if (term.norm < 0) continue;
             const auto at = static_cast<std::size_t>(term.norm * job.seen + j);
             factors[t] *= job.scale[at];
             constant -= factors[t] * job.mean[at];
           }
           T* node = edge.out + (block * job.channels + job.seen_to(j)) * job.out_plane() + y * row_size;
-          put_sum<S>(from, factors, static_cast<int>(edge.terms.size()), constant, node, edge.first, n);
+          put_sum<S>(from, factors, static_cast<int>(edge.terms), constant, node, edge.first, n);
         }
       }
       for (int i = 0; i < job.channels - job.seen; ++i) {

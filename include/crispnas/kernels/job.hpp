@@ -1,48 +1,38 @@
-// The plan of one state's mixed operations in the form that kernels read: units (a convolution and its batch
-// norm), terms (what an edge adds up), pointers and offsets. Made from the tables for every call; knows no
-// tensor library and no device.
+// The plan of one state's mixed operations in the form that kernels read: with sizes, pointers and offsets.
+// Bound for every call; knows no tensor library and no device.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
+#include <crispnas/kernels/plan.hpp>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace crispnas::kernels {
 
 /// A gather of input pixels, u, and a pointwise product of it, z = w u. Only z is stored: all passes read it,
 /// while u is asked for once more by the gradients of weights alone, which make it again. A dense convolution
-/// has no u.
+/// has no u. `parent` counts the units of the job, from which a cut may have taken some of the plan's.
 template <class T>
-struct conv_unit {
-  enum class gather { depthwise, sampled, dense };
-  gather kind = gather::depthwise;
-  int edge = 0;
-  int parent = -1;   ///< the unit whose normalized, rectified z it reads; -1: the rectified state
-  bool last = true;  ///< its norm is what the edge adds up
-  int kernel = 1;
-  int stride = 1;
-  int dilation = 1;
-  int padding = 0;
-  int channels = 0;  ///< of u; sampled: c, or 2 c for the two sampling grids of a factorized reduction
-  const T* depthwise = nullptr;  ///< [channels, kernel, kernel]
-  std::vector<T> turned;         ///< the same, each kernel turned by 180 degrees
-  std::vector<T> pointwise;      ///< [c, channels]; dense: [kernel, kernel, c, c]
-  std::vector<T> bias;           ///< [c] or empty
-  std::int64_t z = 0;            ///< offset into the storage of all z, [blocks, c, out_h, out_w, lanes]
+struct conv_unit : unit_plan {
+  int channels = 0;                 ///< of u; sampled: c, or 2 c for two sampling grids
+  const T* depthwise = nullptr;     ///< [channels, kernel, kernel]
+  const T* turned = nullptr;        ///< the same, each kernel turned by 180 degrees
+  const T* pointwise = nullptr;     ///< [c, channels]; dense: [kernel, kernel, c, c]
+  const T* bias = nullptr;          ///< [c] or null
+  std::int64_t pointwise_size = 0;  ///< scalars of it
+  std::int64_t depthwise_size = 0;
+  std::int64_t z = 0;   ///< offset into the storage of all z, [blocks, c, out_h, out_w, lanes]
   std::int64_t dy = 0;  ///< units with a successor: offset into the storage of the gradients of normalized z
   int norm = 0;
   int slot = 0;                ///< of its statistics
   std::int64_t gradients = 0;  ///< offset of its weight gradients (pointwise, depthwise) in a block's row
-  std::int64_t pointwise_size() const { return static_cast<std::int64_t>(pointwise.size()); }
-  std::int64_t depthwise_size() const {
-    return kind == gather::depthwise ? std::int64_t{channels} * kernel * kernel : 0;
-  }
+  std::int64_t weights_size() const { return pointwise_size + depthwise_size; }
 };
 
 /// What an edge adds up: weight * norm(z).
 struct edge_term {
-  enum class source { unit, maximum, average, identity };
   source from = source::unit;
   int op = 0;
   int unit = -1;
@@ -50,11 +40,13 @@ struct edge_term {
 };
 
 template <class T>
-struct edge_plan {
-  int target = 0;
+struct job_edge {
+  int row = 0;     ///< of the gradients of op weights and edge weights
+  int target = 0;  ///< among the nodes that take part
   T weight = 1;
-  std::vector<T> op_weights;
-  std::vector<edge_term> terms;
+  std::size_t op_weights = 0;  ///< offset into the job's
+  std::size_t first_term = 0;
+  std::size_t terms = 0;
   std::int64_t sums = 0;        ///< offset of its sums (g; g z of each term; bypass) in a block's row
   T* out = nullptr;             ///< forward: the node
   bool first = false;           ///< forward: the node has nothing yet
@@ -92,7 +84,9 @@ struct state_job {
   bool depthwise = false;  ///< some unit reads the padded state
 
   std::vector<conv_unit<T>> units;
-  std::vector<edge_plan<T>> edges;
+  std::vector<job_edge<T>> edges;
+  std::vector<edge_term> terms;  ///< of all edges, one after the other
+  std::vector<T> op_weights;     ///< [edges, ops]
   std::vector<norm_plan> norms;
   bool maximum = false, average = false;
   int slots = 0, maximum_slot = -1, average_slot = -1;
@@ -113,11 +107,21 @@ struct state_job {
   std::int64_t weight_sums_size = 0;
   double* unit_sums =
       nullptr;  ///< [blocks, units, seen, 2]: sums of dy and dy * normalized z of units with a successor
-  std::vector<std::vector<affine<T>>> term_gradients;  ///< [edge][term * seen + channel]
-  std::vector<affine<T>> unit_gradients;               ///< [unit * seen + channel]
+  std::vector<affine<T>> term_gradients;  ///< [terms, seen]
+  std::vector<affine<T>> unit_gradients;  ///< [units, seen]
 
   std::int64_t in_plane() const { return std::int64_t{height} * width * lanes; }
   std::int64_t out_plane() const { return std::int64_t{out_height} * out_width * lanes; }
+  std::span<const edge_term> terms_of(const job_edge<T>& edge) const {
+    return {terms.data() + edge.first_term, edge.terms};
+  }
+  T op_weight(const job_edge<T>& edge, const edge_term& term) const {
+    return op_weights[edge.op_weights + static_cast<std::size_t>(term.op)];
+  }
+  /// [seen] of term t of an edge.
+  const affine<T>* term_gradient(const job_edge<T>& edge, std::size_t t) const {
+    return term_gradients.data() + (edge.first_term + t) * static_cast<std::size_t>(seen);
+  }
   int valid_lanes(std::int64_t block) const {
     return static_cast<int>(std::min<std::int64_t>(lanes, batch - block * lanes));
   }
@@ -136,10 +140,9 @@ struct state_job {
   }
   /// What a term of an edge weighs, before normalization: channel j of a block.
   const T* term_plane(const edge_term& term, std::int64_t block, int j) const {
-    if (term.from == edge_term::source::identity) return state(block, j);
-    const T* planes = term.from == edge_term::source::unit
-                          ? unit_z(units[static_cast<std::size_t>(term.unit)], block)
-                          : pool(term.from == edge_term::source::average, block);
+    if (term.from == source::identity) return state(block, j);
+    const T* planes = term.from == source::unit ? unit_z(units[static_cast<std::size_t>(term.unit)], block)
+                                                : pool(term.from == source::average, block);
     return planes + j * out_plane();
   }
   /// Rows that passes without a window handle together: long runs of memory, and results that stay in the

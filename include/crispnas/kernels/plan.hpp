@@ -1,332 +1,262 @@
-// From the tables of a state's edges to the plan that the kernels read.
+// What do the kernels compute for a state? Units (a convolution and its batch norm) and terms (what an edge
+// adds up). The compiler makes this plan from the tables of a spec; the same functions make it at run time
+// for edges that no spec knows. No tensors, no sizes, no device: those are bound to it later (bind.hpp).
 #pragma once
 
-#include <crispnas/error.hpp>
-#include <crispnas/kernels/statistics.hpp>
-#include <crispnas/kernels/vec.hpp>
-#include <string>
+#include <array>
+#include <crispnas/spec/spec.hpp>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
 
 namespace crispnas::kernels {
 
-/// Where a weight tensor of an edge goes in the list of inputs: units know it by these.
-struct unit_weights {
-  int depthwise = -1;  ///< index into the flat list of weights
-  int pointwise = -1;  ///< first (or only) pointwise weight
-  int second = -1;     ///< factorized reduction: conv_2
-  int bias = -1;
+/// Operations with a fused form (definitions: the DARTS and NAS-Bench-201 search spaces, convolutions without
+/// affine norms).
+enum class op_kind : std::uint8_t {
+  none,
+  max_pool_3x3,
+  avg_pool_3x3,
+  skip_connect,
+  sep_conv_3x3,
+  sep_conv_5x5,
+  sep_conv_7x7,
+  dil_conv_3x3,
+  dil_conv_5x5,
+  nor_conv_1x1,
+  nor_conv_3x3,
 };
 
-/// A plan with what only the host needs: which tensors its norms and weights are.
-template <class T>
-struct state_plan {
-  state_job<T> job;
-  std::vector<norm_state> norm_states;
-  std::vector<unit_weights> weights;  // of each unit
-  std::int64_t z_size = 0;
-  std::int64_t dy_size = 0;
-  norm_mode mode;
-};
-
-/// The weights of all edges in order: the order of the gradients.
-inline std::vector<at::Tensor> flat_weights(const std::vector<mixed_edge>& edges) {
-  std::vector<at::Tensor> flat;
-  for (const auto& edge : edges) {
-    for (const auto& op : edge.ops) {
-      if (op.used) flat.insert(flat.end(), op.weights.begin(), op.weights.end());
-    }
+/// The operation of a published name, if it has a fused form.
+constexpr std::optional<op_kind> find_op(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, op_kind>, 11> names{{
+      {"none", op_kind::none},
+      {"max_pool_3x3", op_kind::max_pool_3x3},
+      {"avg_pool_3x3", op_kind::avg_pool_3x3},
+      {"skip_connect", op_kind::skip_connect},
+      {"sep_conv_3x3", op_kind::sep_conv_3x3},
+      {"sep_conv_5x5", op_kind::sep_conv_5x5},
+      {"sep_conv_7x7", op_kind::sep_conv_7x7},
+      {"dil_conv_3x3", op_kind::dil_conv_3x3},
+      {"dil_conv_5x5", op_kind::dil_conv_5x5},
+      {"nor_conv_1x1", op_kind::nor_conv_1x1},
+      {"nor_conv_3x3", op_kind::nor_conv_3x3},
+  }};
+  for (const auto& [text, kind] : names) {
+    if (text == name) return kind;
   }
-  return flat;
+  return std::nullopt;
 }
+
+/// Whether the operation of this published name has a fused form at this stride.
+constexpr bool supported(std::string_view name, std::int64_t stride = 1) {
+  const auto kind = find_op(name);
+  return kind.has_value() && (stride == 1 || *kind != op_kind::nor_conv_3x3);
+}
+
+/// How a unit reads its input.
+enum class gather : std::uint8_t {
+  depthwise,  ///< a depthwise convolution, then a pointwise one
+  sampled,    ///< a pointwise convolution of one sampling grid, or of the two of a factorized reduction
+  dense,      ///< a convolution over all channels
+};
+
+/// A convolution of an op and the batch norm behind it. Indices count within the state.
+struct unit_plan {
+  gather kind = gather::depthwise;
+  bool last = true;  ///< its norm is what the edge adds up
+  int edge = 0;
+  int op = 0;
+  int half = 0;     ///< of a separable convolution: which of the op's weights and norms
+  int parent = -1;  ///< the unit whose normalized, rectified output it reads; -1: the rectified state
+  int kernel = 1;
+  int stride = 1;
+  int dilation = 1;
+  int grids = 1;
+  constexpr int padding() const { return dilation * (kernel - 1) / 2; }
+};
+
+/// Where what an edge adds up comes from.
+enum class source : std::uint8_t { unit, maximum, average, identity };
+
+/// op weight * norm(source)
+struct term_plan {
+  source from = source::unit;
+  bool normalized = true;
+  int edge = 0;
+  int op = 0;
+  int unit = -1;
+};
+
+/// An edge that leaves the state.
+struct edge_plan {
+  int row = 0;     ///< of the op weights and edge weights
+  int target = 0;  ///< node
+};
+
+/// An op without a fused form: LibTorch's operations compute it.
+struct stock_op {
+  int edge = 0;
+  int op = 0;
+};
+
+/// The plan of one state. Views of storage that outlives it. Units and terms in the order of edges, then ops.
+struct state_plan {
+  int stride = 1;
+  std::span<const edge_plan> edges;
+  std::span<const unit_plan> units;
+  std::span<const term_plan> terms;
+  std::span<const stock_op> stock;
+};
 
 namespace detail {
 
-inline void expect(bool holds, const char* message) {
-  if (!holds) throw error(std::string("crispnas::kernels::mixed_state: ") + message);
+/// Adds the units and the term of one op to lists that have push_back.
+template <class Lists>
+constexpr void plan_op(Lists& to, int edge, int op, op_kind kind, int stride, bool normalized_pools) {
+  const auto unit = [&](unit_plan u) {
+    u.edge = edge;
+    u.op = op;
+    to.units.push_back(u);
+    if (u.last) to.terms.push_back({source::unit, true, edge, op, static_cast<int>(to.units.size()) - 1});
+  };
+  const auto separable = [&](int kernel) {
+    unit({.last = false, .kernel = kernel, .stride = stride});
+    unit({.half = 1, .parent = static_cast<int>(to.units.size()) - 1, .kernel = kernel});
+  };
+  switch (kind) {
+    case op_kind::none:
+      break;
+    case op_kind::max_pool_3x3:
+      to.terms.push_back({source::maximum, normalized_pools, edge, op, -1});
+      break;
+    case op_kind::avg_pool_3x3:
+      to.terms.push_back({source::average, normalized_pools, edge, op, -1});
+      break;
+    case op_kind::skip_connect:
+      if (stride == 1) {
+        to.terms.push_back({source::identity, false, edge, op, -1});
+      } else {
+        unit({.kind = gather::sampled, .stride = stride, .grids = 2});
+      }
+      break;
+    case op_kind::sep_conv_3x3:
+      separable(3);
+      break;
+    case op_kind::sep_conv_5x5:
+      separable(5);
+      break;
+    case op_kind::sep_conv_7x7:
+      separable(7);
+      break;
+    case op_kind::dil_conv_3x3:
+      unit({.kernel = 3, .stride = stride, .dilation = 2});
+      break;
+    case op_kind::dil_conv_5x5:
+      unit({.kernel = 5, .stride = stride, .dilation = 2});
+      break;
+    case op_kind::nor_conv_1x1:
+      unit({.kind = gather::sampled, .stride = stride});
+      break;
+    case op_kind::nor_conv_3x3:
+      unit({.kind = gather::dense, .kernel = 3, .stride = stride});
+      break;
+  }
 }
 
-/// Makes a plan; the methods add what one op needs.
-template <class T>
-class planner {
+/// A vector of fixed capacity, for the compiler.
+template <class T, std::size_t Capacity>
+struct fixed_list {
+  std::array<T, Capacity == 0 ? 1 : Capacity> values{};
+  std::size_t count = 0;
+  constexpr void push_back(const T& value) { values[count++] = value; }
+  constexpr std::size_t size() const { return count; }
+};
+
+template <class Edges, class Units, class Terms, class Stock>
+struct plan_lists {
+  Edges edges;
+  Units units;
+  Terms terms;
+  Stock stock;
+};
+
+/// The edges of a cell that leave `state` and exist, with all ops.
+template <class Lists>
+constexpr void plan_edges(Lists& to, const cell_table& cell, int state, std::span<const std::string_view> ops,
+                          int stride, bool normalized_pools) {
+  int next = 0;
+  for (std::size_t e = 0; e < cell.edges.size(); ++e) {
+    if (cell.edges[e].from != state || !cell.has(e)) continue;
+    to.edges.push_back({static_cast<int>(e), cell.edges[e].to - cell.inputs});
+    for (std::size_t o = 0; o < ops.size(); ++o) {
+      const int op = static_cast<int>(o);
+      if (supported(ops[o], stride)) {
+        plan_op(to, next, op, *find_op(ops[o]), stride, normalized_pools);
+      } else {
+        to.stock.push_back({next, op});
+      }
+    }
+    ++next;
+  }
+}
+
+/// The plan of one state, in storage of its own. A budget that leaves the same edges has the same plan.
+template <class Cell, std::uint64_t Present, int State, int Stride>
+class planned_state {
+  static constexpr auto edges_of_cell = Cell::edges;
+  static constexpr cell_table table{Cell::inputs, Cell::nodes, edges_of_cell, Present, {}, Cell::output};
+  static constexpr std::size_t most_edges = Cell::edges.size();
+  static constexpr std::size_t most_terms = most_edges * Cell::ops::names.size();
+
+  static constexpr auto make() {
+    plan_lists<fixed_list<edge_plan, most_edges>, fixed_list<unit_plan, 2 * most_terms>,
+               fixed_list<term_plan, most_terms>, fixed_list<stock_op, most_terms>>
+        made;
+    plan_edges(made, table, State, Cell::ops::names, Stride, Cell::layout == skeleton::stacked);
+    return made;
+  }
+  template <std::size_t Count, class T, std::size_t Capacity>
+  static constexpr auto exactly(const fixed_list<T, Capacity>& list) {
+    std::array<T, Count> values{};
+    for (std::size_t i = 0; i < Count; ++i) values[i] = list.values[i];
+    return values;
+  }
+  static constexpr auto lists = make();
+  static constexpr auto edges = exactly<lists.edges.count>(lists.edges);
+  static constexpr auto units = exactly<lists.units.count>(lists.units);
+  static constexpr auto terms = exactly<lists.terms.count>(lists.terms);
+  static constexpr auto stock = exactly<lists.stock.count>(lists.stock);
+
  public:
-  planner(state_plan<T>& plan, const std::vector<at::Tensor>& flat)
-      : plan_(plan), job_(plan.job), flat_(flat) {}
+  static constexpr state_plan plan{Stride, edges, units, terms, stock};
+};
 
-  void add(int edge_index, int op_index, const op_params& op) {
-    if (!op.used || op.kind == op_kind::none) return;
-    edge_ = edge_index;
-    op_ = op_index;
-    switch (op.kind) {
-      case op_kind::none:
-        break;
-      case op_kind::max_pool_3x3:
-        pool(op, edge_term::source::maximum);
-        break;
-      case op_kind::avg_pool_3x3:
-        pool(op, edge_term::source::average);
-        break;
-      case op_kind::skip_connect:
-        skip(op);
-        break;
-      case op_kind::sep_conv_3x3:
-        separable(op, 3);
-        break;
-      case op_kind::sep_conv_5x5:
-        separable(op, 5);
-        break;
-      case op_kind::sep_conv_7x7:
-        separable(op, 7);
-        break;
-      case op_kind::dil_conv_3x3:
-        dilated(op, 3);
-        break;
-      case op_kind::dil_conv_5x5:
-        dilated(op, 5);
-        break;
-      case op_kind::nor_conv_1x1:
-        normal(op, 1);
-        break;
-      case op_kind::nor_conv_3x3:
-        normal(op, 3);
-        break;
-    }
-    next_weight_ += static_cast<int>(op.weights.size());
-  }
-
- private:
-  edge_plan<T>& edge() { return job_.edges[static_cast<std::size_t>(edge_)]; }
-
-  int norm(const norm_state& state, int slot) {
-    const auto at = job_.norms.size() * static_cast<std::size_t>(job_.seen);
-    job_.norms.push_back({slot, plan_.mode.training});
-    plan_.norm_states.push_back(state);
-    job_.mean.resize(at + static_cast<std::size_t>(job_.seen));
-    job_.scale.resize(at + static_cast<std::size_t>(job_.seen));
-    if (state.mean.defined()) {
-      expect(state.mean.numel() == job_.seen && state.mean.is_contiguous() &&
-                 state.variance.numel() == job_.seen && state.variance.is_contiguous() &&
-                 state.mean.scalar_type() == c10::CppTypeToScalarType<T>::value,
-             "running statistics must be contiguous, [channels / K], and of the state's type.");
-    }
-    if (!plan_.mode.training) {
-      expect(state.mean.defined(), "evaluation needs running statistics, but a norm has none.");
-      const T* mean = state.mean.template const_data_ptr<T>();
-      const T* variance = state.variance.template const_data_ptr<T>();
-      for (int j = 0; j < job_.seen; ++j) {
-        job_.mean[at + static_cast<std::size_t>(j)] = mean[j];
-        job_.scale[at + static_cast<std::size_t>(j)] =
-            static_cast<T>(1 / std::sqrt(static_cast<double>(variance[j]) + norm_epsilon));
-      }
-    }
-    return static_cast<int>(job_.norms.size()) - 1;
-  }
-
-  const T* weight(int index, std::int64_t size) {
-    const auto i = static_cast<std::size_t>(index);
-    expect(i < flat_.size() && flat_[i].numel() == size && flat_[i].is_contiguous() &&
-               flat_[i].scalar_type() == c10::CppTypeToScalarType<T>::value,
-           "a weight does not have the size that its operation asks for, is not contiguous or not of the "
-           "state's type.");
-    return flat_[i].template const_data_ptr<T>();
-  }
-
-  conv_unit<T>& unit(const norm_state& state, int channels) {
-    conv_unit<T> made;
-    made.edge = edge_;
-    made.channels = channels;
-    made.slot = static_cast<int>(job_.units.size());
-    made.norm = norm(state, made.slot);
-    // Units lie a few cache lines off the powers of two, so that reading them side by side does not evict.
-    constexpr std::int64_t stagger = 5 * 64 / sizeof(T);
-    made.z = plan_.z_size;
-    plan_.z_size += job_.blocks * job_.seen * job_.out_plane() + stagger;
-    job_.units.push_back(std::move(made));
-    plan_.weights.emplace_back();
-    return job_.units.back();
-  }
-
-  void finish(conv_unit<T>& made) {
-    made.gradients = job_.weight_sums_size;
-    job_.weight_sums_size += made.pointwise_size() + made.depthwise_size();
-    if (made.last) {
-      edge().terms.push_back(
-          {edge_term::source::unit, op_, static_cast<int>(job_.units.size()) - 1, made.norm});
-    } else {
-      made.dy = plan_.dy_size;
-      plan_.dy_size += job_.blocks * job_.seen * job_.out_plane();
-    }
-  }
-
-  void depthwise(const op_params& op, std::size_t half, int kernel, int dilation, int parent, bool last) {
-    const int c = job_.seen;
-    conv_unit<T>& made = unit(op.norms.at(half), c);
-    unit_weights& which = plan_.weights.back();
-    made.parent = parent;
-    made.last = last;
-    made.kernel = kernel;
-    made.stride = parent < 0 ? job_.stride : 1;
-    made.dilation = dilation;
-    made.padding = dilation * (kernel - 1) / 2;
-    which.depthwise = next_weight_ + static_cast<int>(2 * half);
-    which.pointwise = which.depthwise + 1;
-    made.depthwise = weight(which.depthwise, std::int64_t{c} * kernel * kernel);
-    const T* w = weight(which.pointwise, std::int64_t{c} * c);
-    made.pointwise.assign(w, w + std::int64_t{c} * c);
-    const int taps = kernel * kernel;
-    made.turned.resize(static_cast<std::size_t>(c * taps));
-    for (int i = 0; i < c; ++i) {
-      for (int t = 0; t < taps; ++t) {
-        made.turned[static_cast<std::size_t>(i * taps + t)] = made.depthwise[i * taps + taps - 1 - t];
-      }
-    }
-    if (parent < 0) {
-      job_.depthwise = true;
-      job_.padding = std::max(job_.padding, made.padding);
-    }
-    finish(made);
-  }
-
-  void separable(const op_params& op, int kernel) {
-    expect(op.weights.size() == 4 && op.norms.size() == 2,
-           "a separable convolution has 4 weights and 2 norms.");
-    depthwise(op, 0, kernel, 1, -1, false);
-    depthwise(op, 1, kernel, 1, static_cast<int>(job_.units.size()) - 1, true);
-  }
-
-  void dilated(const op_params& op, int kernel) {
-    expect(op.weights.size() == 2 && op.norms.size() == 1, "a dilated convolution has 2 weights and 1 norm.");
-    depthwise(op, 0, kernel, 2, -1, true);
-  }
-
-  void normal(const op_params& op, int kernel) {
-    const int c = job_.seen;
-    expect((op.weights.size() == 1 || op.weights.size() == 2) && op.norms.size() == 1,
-           "nor_conv has a weight, perhaps a bias, and 1 norm.");
-    expect(kernel == 1 || job_.stride == 1, "nor_conv_3x3 has a fused form at stride 1 only.");
-    conv_unit<T>& made = unit(op.norms[0], c);
-    made.kind = kernel == 1 ? conv_unit<T>::gather::sampled : conv_unit<T>::gather::dense;
-    made.stride = job_.stride;
-    made.kernel = kernel;
-    made.padding = kernel / 2;
-    unit_weights& which = plan_.weights.back();
-    which.pointwise = next_weight_;
-    const int taps = kernel * kernel;
-    const T* w = weight(which.pointwise, std::int64_t{c} * c * taps);
-    made.pointwise.resize(static_cast<std::size_t>(c * c * taps));
-    for (int i = 0; i < c * c; ++i) {  // tap by tap
-      for (int t = 0; t < taps; ++t)
-        made.pointwise[static_cast<std::size_t>(t * c * c + i)] = w[i * taps + t];
-    }
-    if (op.weights.size() == 2) {
-      which.bias = next_weight_ + 1;
-      const T* b = weight(which.bias, c);
-      made.bias.assign(b, b + c);
-    }
-    if (kernel > 1) {
-      job_.depthwise = true;
-      job_.padding = std::max(job_.padding, made.padding);
-    }
-    finish(made);
-  }
-
-  void skip(const op_params& op) {
-    if (job_.stride == 1) {
-      expect(op.weights.empty() && op.norms.empty(), "skip_connect at stride 1 has no weights.");
-      edge().terms.push_back({edge_term::source::identity, op_, -1, -1});
-      return;
-    }
-    const int c = job_.seen;
-    expect(op.weights.size() == 2 && op.norms.size() == 1,
-           "skip_connect at stride 2 has 2 weights and 1 norm.");
-    expect(job_.height % 2 == 0 && job_.width % 2 == 0,
-           "skip_connect at stride 2 needs even height and width.");
-    conv_unit<T>& made = unit(op.norms[0], 2 * c);
-    made.kind = conv_unit<T>::gather::sampled;
-    made.stride = 2;
-    unit_weights& which = plan_.weights.back();
-    which.pointwise = next_weight_;
-    which.second = next_weight_ + 1;
-    const T* one = weight(which.pointwise, std::int64_t{c / 2} * c);
-    const T* two = weight(which.second, std::int64_t{c - c / 2} * c);
-    made.pointwise.assign(static_cast<std::size_t>(2 * c * c),
-                          T(0));  // the first half reads one grid, the second the other
-    for (int j = 0; j < c; ++j) {
-      const T* from = j < c / 2 ? one + j * c : two + (j - c / 2) * c;
-      std::copy(from, from + c, made.pointwise.begin() + 2 * j * c + (j < c / 2 ? 0 : c));
-    }
-    finish(made);
-  }
-
-  void pool(const op_params& op, edge_term::source from) {
-    expect(op.weights.empty() && op.norms.size() <= 1, "a pool has no weights and at most 1 norm.");
-    (from == edge_term::source::maximum ? job_.maximum : job_.average) = true;
-    // The slot is not known before all units are: -1 and -2 stand for it until then.
-    const int slot = from == edge_term::source::maximum ? -1 : -2;
-    edge().terms.push_back({from, op_, -1, op.norms.empty() ? -1 : norm(op.norms[0], slot)});
-  }
-
-  state_plan<T>& plan_;
-  state_job<T>& job_;
-  const std::vector<at::Tensor>& flat_;
-  int edge_ = 0;
-  int op_ = 0;
-  int next_weight_ = 0;
+/// The plans of all states of a cell. Edges from the inputs of a cell that reduces have stride 2.
+template <class Cell, std::uint64_t Present, bool Reduces,
+          class = std::make_integer_sequence<int, Cell::inputs + Cell::nodes>>
+struct planned_cell;
+template <class Cell, std::uint64_t Present, bool Reduces, int... States>
+struct planned_cell<Cell, Present, Reduces, std::integer_sequence<int, States...>> {
+  static constexpr std::array<state_plan, sizeof...(States)> states{
+      planned_state < Cell, Present, States, Reduces&& States<Cell::inputs ? 2 : 1>::plan...};
 };
 
 }  // namespace detail
 
-/// The plan for a blocked state x, [blocks, channels, height, width, lanes]. op_weights: [edges, ops];
-/// edge_weights: [edges] or null for 1.
-template <class T>
-state_plan<T> make_plan(const at::Tensor& x, const T* op_weights, std::int64_t ops, const T* edge_weights,
-                        const std::vector<mixed_edge>& edges, const std::vector<at::Tensor>& flat,
-                        state_shape shape, norm_mode mode) {
-  using detail::expect;
-  state_plan<T> plan;
-  plan.mode = mode;
-  state_job<T>& job = plan.job;
-  job.lanes = lanes<T>();
-  expect(x.dim() == 5 && x.size(4) == job.lanes && x.size(0) == (shape.batch + job.lanes - 1) / job.lanes,
-         "the state is not a blocked tensor of this batch: make it with to_blocked.");
-  job.batch = shape.batch;
-  job.blocks = x.size(0);
-  job.channels = static_cast<int>(x.size(1));
-  job.partial = static_cast<int>(shape.partial);
-  expect(shape.partial >= 1 && x.size(1) % shape.partial == 0, "the channels are not a multiple of K.");
-  expect(shape.stride == 1 || shape.stride == 2, "the stride must be 1 or 2.");
-  job.seen = job.channels / job.partial;
-  job.height = static_cast<int>(x.size(2));
-  job.width = static_cast<int>(x.size(3));
-  job.stride = static_cast<int>(shape.stride);
-  job.out_height = (job.height + job.stride - 1) / job.stride;
-  job.out_width = (job.width + job.stride - 1) / job.stride;
-  expect(job.stride == 1 || job.partial == 1 || (job.height % 2 == 0 && job.width % 2 == 0),
-         "partial channels at stride 2 need even height and width (the bypass is max-pooled 2x2).");
-  expect(!mode.training || job.batch * job.out_height * job.out_width > 1,
-         "batch statistics need more than one value per channel; this is one image of one pixel.");
+/// The plans of a network's cells: [states] of each cell type.
+struct network_plan {
+  std::span<const state_plan> normal;
+  std::span<const state_plan> reduction;
+};
 
-  job.edges.resize(edges.size());
-  detail::planner<T> make(plan, flat);
-  for (std::size_t e = 0; e < edges.size(); ++e) {
-    expect(static_cast<std::int64_t>(edges[e].ops.size()) == ops,
-           "op_weights must have a column for each op of each edge.");
-    auto& edge = job.edges[e];
-    edge.target = static_cast<int>(edges[e].target);
-    edge.weight = edge_weights ? edge_weights[e] : T(1);
-    edge.op_weights.assign(op_weights + static_cast<std::int64_t>(e) * ops,
-                           op_weights + static_cast<std::int64_t>(e + 1) * ops);
-    for (std::size_t o = 0; o < edges[e].ops.size(); ++o)
-      make.add(static_cast<int>(e), static_cast<int>(o), edges[e].ops[o]);
-    edge.sums = job.edge_sums_size;
-    job.edge_sums_size += (1 + static_cast<std::int64_t>(edge.terms.size())) * job.seen + 1;
-  }
-  job.slots = static_cast<int>(job.units.size());
-  if (job.maximum) job.maximum_slot = job.slots++;
-  if (job.average) job.average_slot = job.slots++;
-  for (auto& norm : job.norms) {
-    if (norm.slot == -1) norm.slot = job.maximum_slot;
-    if (norm.slot == -2) norm.slot = job.average_slot;
-  }
-  return plan;
-}
+/// What the kernels compute for a spec.
+template <search_spec Spec>
+inline constexpr network_plan plan_v{
+    detail::planned_cell<typename Spec::cell, table_v<Spec>.normal.present, false>::states,
+    detail::planned_cell<typename Spec::cell, table_v<Spec>.reduction.present,
+                         Spec::cell::layout == skeleton::stacked>::states};
 
 }  // namespace crispnas::kernels

@@ -74,17 +74,17 @@ struct pool_gradients {
     constants[0] = constants[1] = {1, 0, 0};
     for (std::size_t e = 0; e < job.edges.size(); ++e) {
       factors[e] = {};
-      for (std::size_t t = 0; t < job.edges[e].terms.size(); ++t) {
-        const auto from = job.edges[e].terms[t].from;
-        if (from == edge_term::source::unit) continue;
-        const affine<T>& k =
-            job.term_gradients[e][t * static_cast<std::size_t>(job.seen) + static_cast<std::size_t>(c)];
-        if (from == edge_term::source::identity) {
+      const auto terms = job.terms_of(job.edges[e]);
+      for (std::size_t t = 0; t < terms.size(); ++t) {
+        const auto from = terms[t].from;
+        if (from == source::unit) continue;
+        const affine<T>& k = job.term_gradient(job.edges[e], t)[c];
+        if (from == source::identity) {
           factors[e].a += k.a;
           identity = true;
           continue;
         }
-        const bool average = from == edge_term::source::average;
+        const bool average = from == source::average;
         (average ? factors[e].c : factors[e].b) += k.a;
         constants[average].b += k.b;
         constants[average].c += k.c;

@@ -37,8 +37,9 @@ struct preprocess_function : torch::autograd::Function<preprocess_function<T>> {
     const at::Tensor out = workspace::of_process().take(
         {job.blocks, job.channels, job.out_height, job.out_width, job.lanes}, held[0].options());
     job.out = out.data_ptr<T>();
-    std::vector<double> sums(static_cast<std::size_t>(job.blocks) * channels * 2);
-    job.sums = sums.data();
+    const at::Tensor sums =
+        workspace::of_process().take({job.blocks * job.channels * 2}, held[0].options().dtype(at::kDouble));
+    job.sums = sums.data_ptr<double>();
     for_blocks<preprocess_product, T>(job, job.blocks);
     statistics(job, *call);
     for_blocks<preprocess_normalize, T>(job, job.blocks);
@@ -70,8 +71,9 @@ struct preprocess_function : torch::autograd::Function<preprocess_function<T>> {
       job.sources[i].dx = gradients[i].template data_ptr<T>();
 
     const auto channels = static_cast<std::size_t>(job.channels);
-    std::vector<double> sums(static_cast<std::size_t>(job.blocks) * channels * 2);
-    job.sums = sums.data();
+    const at::Tensor sums =
+        workspace::of_process().take({job.blocks * job.channels * 2}, held[0].options().dtype(at::kDouble));
+    job.sums = sums.data_ptr<double>();
     const double count = static_cast<double>(job.batch * job.out_height * job.out_width);
     if (job.batch_norm) for_blocks<preprocess_sums, T>(job, job.blocks);
     for (std::size_t c = 0; c < channels; ++c) {
@@ -83,9 +85,9 @@ struct preprocess_function : torch::autograd::Function<preprocess_function<T>> {
       const T scale = job.scale[c];
       job.gradient.push_back({k.a * scale, k.b * scale, k.c * scale});
     }
-    std::vector<double> weight_sums(static_cast<std::size_t>(job.blocks * job.channels) *
-                                    static_cast<std::size_t>(job.in_channels));
-    job.weight_sums = weight_sums.data();
+    const at::Tensor weight_sums =
+        workspace::of_process().take({job.blocks * job.channels * job.in_channels}, sums.options());
+    job.weight_sums = weight_sums.data_ptr<double>();
     for_blocks<preprocess_backward, T>(job, job.blocks);
     std::int64_t column = 0;
     const std::int64_t size = std::int64_t{job.channels} * job.in_channels;

@@ -32,8 +32,8 @@ inline void move_running(const norm_state& state, std::int64_t channel, double m
 
 /// Completes mean and scale of the norms in `slots` [first, last). `states[i]` belongs to norm i.
 template <class T>
-inline void complete_norms(state_job<T>& job, const std::vector<norm_state>& states, int first, int last,
-                           norm_mode mode) {
+inline void complete_norms(state_job<T>& job, const std::vector<const norm_state*>& states, int first,
+                           int last, norm_mode mode) {
   const double count = static_cast<double>(job.batch * job.out_height * job.out_width);
   const std::int64_t row = std::int64_t{job.slots} * job.seen * 2;
   for (std::size_t i = 0; i < job.norms.size(); ++i) {
@@ -47,7 +47,7 @@ inline void complete_norms(state_job<T>& job, const std::vector<norm_state>& sta
       const auto at = i * static_cast<std::size_t>(job.seen) + static_cast<std::size_t>(j);
       job.mean[at] = static_cast<T>(mean);
       job.scale[at] = static_cast<T>(1 / std::sqrt(variance + norm_epsilon));
-      if (mode.update) move_running<T>(states[i], j, mean, variance, count);
+      if (mode.update) move_running<T>(*states[i], j, mean, variance, count);
     }
   }
 }
@@ -69,22 +69,22 @@ inline affine<T> norm_gradient(bool batch, double factor, double mean, double sc
   return k;
 }
 
-/// After backward pass 1: gradients of op weights [edges, ops] and edge weights [edges] (either may be null)
+/// After backward pass 1: gradients of op weights [rows, ops] and edge weights [rows] (either may be null)
 /// and the affine forms of all terms.
 template <class T>
 inline void complete_terms(state_job<T>& job, T* op_gradients, std::int64_t ops, T* edge_gradients) {
   const double count = static_cast<double>(job.batch * job.out_height * job.out_width);
-  job.term_gradients.assign(job.edges.size(), {});
-  for (std::size_t e = 0; e < job.edges.size(); ++e) {
-    const auto& edge = job.edges[e];
+  job.term_gradients.clear();
+  for (const auto& edge : job.edges) {
+    const auto terms = job.terms_of(edge);
     double edge_gradient = 0;
     const auto sum = [&](std::size_t term_plus_one, int j) {
       const std::int64_t column = edge.sums + static_cast<std::int64_t>(term_plus_one) * job.seen + j;
       return block_sum(job.edge_sums, job.blocks, job.edge_sums_size, column);
     };
-    for (std::size_t t = 0; t < edge.terms.size(); ++t) {
-      const edge_term& term = edge.terms[t];
-      const double op_weight = static_cast<double>(edge.op_weights[static_cast<std::size_t>(term.op)]);
+    for (std::size_t t = 0; t < terms.size(); ++t) {
+      const edge_term& term = terms[t];
+      const double op_weight = static_cast<double>(job.op_weight(edge, term));
       const double factor = op_weight * static_cast<double>(edge.weight);
       double total = 0;
       for (int j = 0; j < job.seen; ++j) {
@@ -92,7 +92,7 @@ inline void complete_terms(state_job<T>& job, T* op_gradients, std::int64_t ops,
         const double gz = sum(t + 1, j);
         if (term.norm < 0) {
           total += gz;
-          job.term_gradients[e].push_back({static_cast<T>(factor), 0, 0});
+          job.term_gradients.push_back({static_cast<T>(factor), 0, 0});
           continue;
         }
         const auto at = static_cast<std::size_t>(term.norm * job.seen + j);
@@ -101,16 +101,16 @@ inline void complete_terms(state_job<T>& job, T* op_gradients, std::int64_t ops,
         const double s1 = scale * (gz - mean * s0);
         total += s1;
         const bool batch = job.norms[static_cast<std::size_t>(term.norm)].batch;
-        job.term_gradients[e].push_back(norm_gradient<T>(batch, factor, mean, scale, s0, s1, count));
+        job.term_gradients.push_back(norm_gradient<T>(batch, factor, mean, scale, s0, s1, count));
       }
       if (op_gradients) {
-        op_gradients[static_cast<std::int64_t>(e) * ops + term.op] =
+        op_gradients[std::int64_t{edge.row} * ops + term.op] =
             static_cast<T>(total * static_cast<double>(edge.weight));
       }
       edge_gradient += op_weight * total;
     }
-    if (job.seen < job.channels) edge_gradient += sum(edge.terms.size() + 1, 0);
-    if (edge_gradients) edge_gradients[e] = static_cast<T>(edge_gradient);
+    if (job.seen < job.channels) edge_gradient += sum(edge.terms + 1, 0);
+    if (edge_gradients) edge_gradients[edge.row] = static_cast<T>(edge_gradient);
   }
 }
 

@@ -1,60 +1,14 @@
-// What does the fused mixed operation need to know? Plain run-time tables: operations, weights, edges,
+// What does the fused mixed operation need to know beside its plan? Plain run-time tables: weights, edges,
 // geometry.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
-#include <array>
+#include <crispnas/kernels/plan.hpp>
 #include <cstdint>
-#include <optional>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 namespace crispnas::kernels {
-
-/// Operations with a fused form (definitions: the DARTS and NAS-Bench-201 search spaces, convolutions without
-/// affine norms).
-enum class op_kind {
-  none,
-  max_pool_3x3,
-  avg_pool_3x3,
-  skip_connect,
-  sep_conv_3x3,
-  sep_conv_5x5,
-  sep_conv_7x7,
-  dil_conv_3x3,
-  dil_conv_5x5,
-  nor_conv_1x1,
-  nor_conv_3x3,
-};
-
-/// The operation of a published name, if it has a fused form.
-inline std::optional<op_kind> find_op(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, op_kind>, 11> names{{
-      {"none", op_kind::none},
-      {"max_pool_3x3", op_kind::max_pool_3x3},
-      {"avg_pool_3x3", op_kind::avg_pool_3x3},
-      {"skip_connect", op_kind::skip_connect},
-      {"sep_conv_3x3", op_kind::sep_conv_3x3},
-      {"sep_conv_5x5", op_kind::sep_conv_5x5},
-      {"sep_conv_7x7", op_kind::sep_conv_7x7},
-      {"dil_conv_3x3", op_kind::dil_conv_3x3},
-      {"dil_conv_5x5", op_kind::dil_conv_5x5},
-      {"nor_conv_1x1", op_kind::nor_conv_1x1},
-      {"nor_conv_3x3", op_kind::nor_conv_3x3},
-  }};
-  for (const auto& [text, kind] : names) {
-    if (text == name) return kind;
-  }
-  return std::nullopt;
-}
-
-/// Whether the operation of this published name has a fused form at this stride.
-inline bool supported(std::string_view name, std::int64_t stride = 1) {
-  const auto kind = find_op(name);
-  return kind.has_value() && (stride == 1 || *kind != op_kind::nor_conv_3x3);
-}
 
 /// Running statistics of one batch norm (no scale and shift, eps 1e-5, momentum 0.1); updated in place when
 /// training.

@@ -1,11 +1,15 @@
-// Where does the memory of large intermediate tensors come from? From blocks that are kept and used again, so
-// that a search asks the system for memory in its first steps only; on Linux in huge pages, which the many
-// streams of the kernels need.
+// Where does the memory of intermediate tensors come from? From blocks that are kept and used again, so that a
+// search asks the system for memory in its first steps only; large ones on Linux in huge pages, which the
+// many streams of the kernels need.
 #pragma once
 
 #include <ATen/Functions.h>
 
+#include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <new>
@@ -28,11 +32,18 @@ class workspace {
   at::Tensor take(at::IntArrayRef sizes, const at::TensorOptions& options) {
     std::size_t bytes = options.dtype().itemsize();
     for (const auto size : sizes) bytes *= static_cast<std::size_t>(size);
-    if (bytes < smallest) return at::empty(sizes, options);
-    const std::size_t size = (bytes + unit - 1) / unit * unit;
+    // Small blocks come in powers of two, large ones in multiples of a unit.
+    const std::size_t size =
+        bytes < unit ? std::bit_ceil(std::max(bytes, smallest)) : (bytes + unit - 1) / unit * unit;
     void* memory = find(size);
     return at::from_blob(
         memory, sizes, [this](void* p) { give_back(p); }, options);
+  }
+
+  /// How often the system was asked for memory. It stands still in the steady state.
+  std::int64_t requests() {
+    const std::lock_guard lock(mutex_);
+    return requests_;
   }
 
   /// Returns what no tensor uses to the system.
@@ -46,7 +57,7 @@ class workspace {
   }
 
  private:
-  static constexpr std::size_t smallest = std::size_t{1} << 18;
+  static constexpr std::size_t smallest = 256;
   static constexpr std::size_t unit = std::size_t{1} << 18;
   static constexpr std::size_t huge_page = std::size_t{1} << 21;
 
@@ -58,7 +69,8 @@ class workspace {
       unused_.erase(fit);
       return memory;
     }
-    const std::size_t alignment = size >= huge_page ? huge_page : 4096;
+    const std::size_t alignment = size >= huge_page ? huge_page : size >= unit ? 4096 : 64;
+    ++requests_;
     const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
     void* memory = std::aligned_alloc(alignment, rounded);
     if (memory == nullptr) throw std::bad_alloc();
@@ -77,11 +89,19 @@ class workspace {
   std::mutex mutex_;
   std::multimap<std::size_t, void*> unused_;
   std::map<void*, std::size_t> sizes_;
+  std::int64_t requests_ = 0;
 };
 
 /// A tensor like t from the workspace.
 inline at::Tensor workspace_like(const at::Tensor& t) {
   return workspace::of_process().take(t.sizes(), t.options());
+}
+
+/// Zeros from the workspace.
+inline at::Tensor workspace_zeros(at::IntArrayRef sizes, const at::TensorOptions& options) {
+  at::Tensor t = workspace::of_process().take(sizes, options);
+  std::memset(t.data_ptr(), 0, t.nbytes());
+  return t;
 }
 
 }  // namespace crispnas::kernels

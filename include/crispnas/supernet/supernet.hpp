@@ -19,7 +19,7 @@ namespace crispnas {
 
 /// What computes the cells.
 enum class compute_path : std::uint8_t {
-  automatic,  ///< the fused kernels where they can: on the CPU, float32 or float64, ops that all have a fused form
+  automatic,  ///< the fused kernels where they can: on the CPU, float32 or float64; ops without a fused form join them
   stock,  ///< LibTorch's operations, one by one: any device, any op, the reference
   fused,  ///< the fused kernels, or an error that says why not
 };
@@ -40,7 +40,8 @@ struct supernet_options {
 /// Everything of a super-network that does not depend on its type.
 class any_supernet : public torch::nn::Module {
  public:
-  any_supernet(const space_table& space, std::span<const nn::op_factory> ops, const supernet_options& options)
+  any_supernet(const space_table& space, std::span<const nn::op_factory> ops,
+               const kernels::network_plan& plan, const supernet_options& options)
       : space_(space),
         options_(options),
         init_(checked_init(space, options)),
@@ -50,9 +51,10 @@ class any_supernet : public torch::nn::Module {
     } else {
       build_residual(ops);
     }
-    if (uses_fused_path()) {
+    if (uses_fused_path(plan)) {
       for (const auto& place : places_) {
-        fused_.push_back(place.cell ? std::make_unique<fused_cell>(place.cell, space_) : nullptr);
+        const auto& states = place.type == 0 ? plan.normal : plan.reduction;
+        fused_.push_back(place.cell ? std::make_unique<fused_cell>(place.cell, space_, states) : nullptr);
       }
     }
   }
@@ -146,13 +148,13 @@ class any_supernet : public torch::nn::Module {
     return kernels::from_blocked(previous, batch);
   }
 
-  bool uses_fused_path() const {
+  bool uses_fused_path(const kernels::network_plan& plan) const {
     if (options_.path == compute_path::stock) return false;
-    const bool can = has_fused_form(space_) && options_.device.is_cpu() &&
+    const bool can = has_fused_form(plan) && options_.device.is_cpu() &&
                      (options_.dtype == at::kFloat || options_.dtype == at::kDouble);
     if (!can && options_.path == compute_path::fused) {
       throw error(
-          "crispnas::supernet: the fused kernels need the CPU, float32 or float64, and ops that all have a "
+          "crispnas::supernet: the fused kernels need the CPU, float32 or float64, and an op that has a "
           "fused form. Take compute_path::automatic or stock.");
     }
     return can;
@@ -282,7 +284,8 @@ class supernet : public any_supernet {
  public:
   using spec_type = Spec;
   explicit supernet(const supernet_options& options = {})
-      : any_supernet(table_v<Spec>, nn::detail::factories<typename Spec::ops>::table, options) {}
+      : any_supernet(table_v<Spec>, nn::detail::factories<typename Spec::ops>::table, kernels::plan_v<Spec>,
+                     options) {}
 };
 
 }  // namespace crispnas

@@ -1,0 +1,187 @@
+// The mixed operations that leave one state, ready to be computed again and again: their plan, the weights
+// and norms that it speaks of, and the memory of passes that have ended, which the next ones take over.
+#pragma once
+
+#include <crispnas/error.hpp>
+#include <crispnas/kernels/job.hpp>
+#include <crispnas/kernels/tables.hpp>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace crispnas::kernels {
+
+/// Where a weight tensor of an edge goes in the list of inputs: units know it by these.
+struct unit_weights {
+  int depthwise = -1;  ///< index into the flat list of weights
+  int pointwise = -1;  ///< first (or only) pointwise weight
+  int second = -1;     ///< factorized reduction: conv_2
+  int bias = -1;
+};
+
+/// A job with what only the host needs. From the forward pass to the backward pass it belongs to a node of
+/// the graph, otherwise to the state's edges.
+template <class T>
+struct bound_state {
+  state_job<T> job;
+  std::vector<const norm_state*> norm_states;  ///< of each norm
+  std::vector<unit_weights> weights;           ///< of each unit
+  std::vector<T> constants;                    ///< the small weights, as the kernels read them
+  std::int64_t z_size = 0;
+  std::int64_t dy_size = 0;
+  norm_mode mode;
+  bool has_edge_weights = false;
+  std::int64_t rows = 0;  ///< of the op weights: edges of the cell, of which these are some
+  std::int64_t ops = 0;   ///< columns of them
+  std::int64_t batch = 0;
+  std::vector<int> place;     ///< of each node of the cell, among those that take part; -1: does not
+  std::vector<char> started;  ///< [nodes that take part]: does the node hold something already?
+  std::vector<char> used;     ///< [rows, ops] or empty: what a cut leaves
+
+  bool is_used(std::int64_t row, std::int64_t op) const {
+    return used.empty() || used[static_cast<std::size_t>(row * ops + op)] != 0;
+  }
+  /// Whether the cut leaves anything of an edge.
+  bool any_used(std::int64_t row) const {
+    bool any = used.empty();
+    for (std::int64_t o = 0; o < ops && !any; ++o) any = is_used(row, o);
+    return any;
+  }
+};
+
+namespace detail {
+
+inline void expect(bool holds, const char* message) {
+  if (!holds) throw error(std::string("crispnas::kernels::mixed_state: ") + message);
+}
+
+}  // namespace detail
+
+/// The weights of all edges in order: the order of the gradients.
+inline std::vector<at::Tensor> flat_weights(const std::vector<mixed_edge>& edges) {
+  std::vector<at::Tensor> flat;
+  for (const auto& edge : edges) {
+    for (const auto& op : edge.ops) {
+      if (op.used) flat.insert(flat.end(), op.weights.begin(), op.weights.end());
+    }
+  }
+  return flat;
+}
+
+class state_edges {
+ public:
+  /// edges: those of the plan, in its order; an op without a fused form has neither weights nor norms here.
+  state_edges(const state_plan& plan, std::vector<mixed_edge> edges, std::int64_t partial)
+      : plan_(plan), edges_(std::move(edges)), partial_(partial) {
+    detail::expect(edges_.size() == plan_.edges.size(), "the plan is one of other edges.");
+    check_ops();
+  }
+
+  /// Edges that no spec knows: the plan is made now. Row e of the op weights belongs to edge e.
+  state_edges(std::vector<mixed_edge> edges, std::int64_t partial, std::int64_t stride)
+      : edges_(std::move(edges)), partial_(partial) {
+    detail::expect(stride == 1 || stride == 2, "the stride must be 1 or 2.");
+    plan_.stride = static_cast<int>(stride);
+    for (std::size_t e = 0; e < edges_.size(); ++e) {
+      const int edge = static_cast<int>(e);
+      own_.edges.push_back({edge, static_cast<int>(edges_[e].target)});
+      for (std::size_t o = 0; o < edges_[e].ops.size(); ++o) {
+        const op_params& op = edges_[e].ops[o];
+        detail::expect(stride == 1 || op.kind != op_kind::nor_conv_3x3,
+                       "nor_conv_3x3 has a fused form at stride 1 only.");
+        if (op.used)
+          detail::plan_op(own_, edge, static_cast<int>(o), op.kind, plan_.stride, !op.norms.empty());
+      }
+    }
+    plan_.edges = own_.edges;
+    plan_.units = own_.units;
+    plan_.terms = own_.terms;
+    check_ops();
+  }
+  state_edges(const state_edges&) = delete;
+  state_edges& operator=(const state_edges&) = delete;
+
+  const state_plan& plan() const { return plan_; }
+  const std::vector<mixed_edge>& edges() const { return edges_; }
+  std::int64_t partial() const { return partial_; }
+
+  /// A bound state whose memory is known to suffice, if there was a pass before.
+  template <class T>
+  std::unique_ptr<bound_state<T>> take() {
+    const std::lock_guard lock(mutex_);
+    auto& unused = jobs<T>();
+    if (unused.empty()) return std::make_unique<bound_state<T>>();
+    auto last = std::move(unused.back());
+    unused.pop_back();
+    return last;
+  }
+  template <class T>
+  void give_back(std::unique_ptr<bound_state<T>> bound) {
+    const std::lock_guard lock(mutex_);
+    jobs<T>().push_back(std::move(bound));
+  }
+
+ private:
+  template <class T>
+  auto& jobs() {
+    if constexpr (std::is_same_v<T, float>) {
+      return floats_;
+    } else {
+      return doubles_;
+    }
+  }
+
+  /// Has every op what its kind asks for?
+  void check_ops() const {
+    for (const auto& edge : edges_) {
+      for (const auto& op : edge.ops) {
+        const auto has = [&](std::size_t weights, std::size_t norms) {
+          return op.weights.size() == weights && op.norms.size() == norms;
+        };
+        if (!op.used) continue;
+        switch (op.kind) {
+          case op_kind::none:
+            break;
+          case op_kind::max_pool_3x3:
+          case op_kind::avg_pool_3x3:
+            detail::expect(op.weights.empty() && op.norms.size() <= 1,
+                           "a pool has no weights and at most 1 norm.");
+            break;
+          case op_kind::skip_connect:
+            detail::expect(plan_.stride == 2 || has(0, 0), "skip_connect at stride 1 has no weights.");
+            detail::expect(plan_.stride == 1 || has(2, 1),
+                           "skip_connect at stride 2 has 2 weights and 1 norm.");
+            break;
+          case op_kind::sep_conv_3x3:
+          case op_kind::sep_conv_5x5:
+          case op_kind::sep_conv_7x7:
+            detail::expect(has(4, 2), "a separable convolution has 4 weights and 2 norms.");
+            break;
+          case op_kind::dil_conv_3x3:
+          case op_kind::dil_conv_5x5:
+            detail::expect(has(2, 1), "a dilated convolution has 2 weights and 1 norm.");
+            break;
+          case op_kind::nor_conv_1x1:
+          case op_kind::nor_conv_3x3:
+            detail::expect(has(1, 1) || has(2, 1), "nor_conv has a weight, perhaps a bias, and 1 norm.");
+            break;
+        }
+      }
+    }
+  }
+
+  detail::plan_lists<std::vector<edge_plan>, std::vector<unit_plan>, std::vector<term_plan>,
+                     std::vector<stock_op>>
+      own_;
+  state_plan plan_;
+  std::vector<mixed_edge> edges_;
+  std::int64_t partial_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<bound_state<float>>> floats_;
+  std::vector<std::unique_ptr<bound_state<double>>> doubles_;
+};
+
+}  // namespace crispnas::kernels
