@@ -33,6 +33,7 @@ struct bench_options {
   std::string method = "pc_darts";
   std::string space = "darts";
   int nodes = 4;
+  bool none = false;
 };
 
 /// PC-DARTS over a cell of other than four nodes: 5, 9, 20 or 27 edges, to see how cost grows with them.
@@ -44,6 +45,10 @@ support::method_choice dense_method() {
 
 support::method_choice method_of(const bench_options& o) {
   if (o.space != "darts") return support::nas_bench_201_method(o.method);
+  if (o.none) {
+    return support::detail::method_of<cn::darts_cell_with_none, cn::edges_8_of_14>(o.method,
+                                                                                   std::stoi(o.partial));
+  }
   switch (o.nodes) {
     case 2:
       return dense_method<2>();
@@ -70,6 +75,9 @@ void run(const bench_options& o) {
   if (o.nodes != 4 && (o.space != "darts" || o.method != "pc_darts" || o.partial != "4")) {
     throw support::usage_error(
         "--nodes other than 4 goes with the darts space, --method pc_darts and --k 4.");
+  }
+  if (o.none && (o.nodes != 4 || o.space != "darts")) {
+    throw support::usage_error("--none goes with the darts space of 4 nodes.");
   }
   const auto method = method_of(o);
   const auto path = o.path == "fused" ? cn::compute_path::fused : cn::compute_path::stock;
@@ -99,6 +107,7 @@ void run(const bench_options& o) {
   const nlohmann::json line{{"path", o.path},
                             {"method", o.method},
                             {"space", o.space},
+                            {"ops", net.space().op_names.size()},
                             {"edges", net.space().normal.edges.size()},
                             {"threads", o.threads},
                             {"batch", o.batch},
@@ -125,6 +134,7 @@ int main(int argc, char** argv) {
   app.add_option("--space", o.space, "search space")->check(support::one_of(support::space_names));
   app.add_option("--nodes", o.nodes, "nodes of a cell (darts space)")
       ->check(support::one_of({"2", "3", "4", "5", "6"}));
+  app.add_flag("--none", o.none, "an eighth op, none, as in the published code (darts space)");
   app.add_option("--cells", o.cells, "cells (nas_bench_201: of each stage)")->check(support::between(1, 100));
   app.add_option("--size", o.size, "height and width of the images")->check(support::between(4, 1024));
   app.add_option("--steps", o.steps, "steps that are timed")->check(support::between(1, 10000));

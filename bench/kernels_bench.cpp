@@ -1,13 +1,15 @@
 // How fast is each fused kernel, and how much faster than the same operations composed of stock ones? One
 // state of a DARTS cell with four edges and the paper's seven operations; forward, backward, and each pass
-// alone with its multiply-adds and bytes.
+// alone with its multiply-adds, its bytes and the ceiling that bounds it.
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/types.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <crispnas/kernels/kernels.hpp>
 #include <string>
 #include <vector>
@@ -247,12 +249,107 @@ struct passes {
   double bytes(const Tensor& t) const { return static_cast<double>(t.numel()) * 4; }
 };
 
+/// Independent sums of products in registers: nothing but arithmetic.
+struct only_products {
+  static constexpr int sums = 12;
+  static constexpr std::int64_t repeats = 1 << 22;
+  template <class S, class T = typename S::scalar>
+  static CRISPNAS_INLINE void run(T* const& to, std::int64_t) {
+    typename S::vec sum[sums];
+    const typename S::vec a = S::at(to);
+    const typename S::vec b = S::at(to + S::lanes);
+    for (auto& s : sum) s = a;
+    for (std::int64_t i = 0; i < repeats; ++i) {
+      CRISPNAS_UNROLL
+      for (int j = 0; j < sums; ++j) sum[j] = sum[j] * a + b;
+    }
+    for (const auto& s : sum) S::at(to) += s;
+  }
+};
+
+/// Reads streams side by side, of which it changes `changed`, in an array that no near cache holds: nothing
+/// but memory. Passes that write reach more bytes a second than those that only read.
+template <int Changed>
+struct only_memory {
+  static constexpr int streams = 8;
+  static constexpr std::int64_t scalars = std::int64_t{1} << 24;
+  static constexpr std::int64_t length = scalars / streams - 5 * 64;  // they lie off the powers of two
+  static constexpr double bytes = 4.0 * static_cast<double>((streams + Changed) * length);
+  template <class S, class T = typename S::scalar>
+  static CRISPNAS_INLINE void run(T* const& from, std::int64_t) {
+    typename S::vec sum[streams]{};
+    for (std::int64_t i = 0; i + S::lanes <= length; i += S::lanes) {
+      CRISPNAS_UNROLL
+      for (int j = 0; j < streams; ++j) {
+        auto& v = S::at(from + j * length + i);
+        sum[j] += v;
+        if (j < Changed) v = sum[j];
+      }
+    }
+    for (int j = 1; j < streams; ++j) sum[0] += sum[j];
+    S::at(from) = sum[0] * T(0);
+  }
+};
+
+/// The ceilings of the roofline, of one thread: measured when they are first asked for, best of five.
+struct ceilings {
+  double products = 0;  ///< multiply-adds a second
+  double bytes = 0;     ///< read and written in a second, in memory that is not near
+
+  static const ceilings& of_this_machine() {
+    static const ceilings measured;
+    return measured;
+  }
+
+ private:
+  ceilings() {
+    at::set_num_threads(1);
+    const Tensor array = kernels::workspace_zeros({only_memory<0>::scalars}, at::kFloat);
+    auto* const data = array.data_ptr<float>();
+    products = static_cast<double>(only_products::sums * only_products::repeats * kernels::lanes<float>()) /
+               seconds<only_products>(data);
+    for (const double rate : {only_memory<0>::bytes / seconds<only_memory<0>>(data),
+                              only_memory<2>::bytes / seconds<only_memory<2>>(data),
+                              only_memory<4>::bytes / seconds<only_memory<4>>(data)})
+      bytes = std::max(bytes, rate);
+  }
+  template <class Body>
+  static double seconds(float* const& data) {
+    double best = 1e9;
+    for (int i = 0; i < 5; ++i) {
+      const auto started = std::chrono::steady_clock::now();
+      kernels::for_blocks<Body, float>(data, 1);
+      best =
+          std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+    }
+    return best;
+  }
+};
+
+/// Multiply-adds and bytes a second; the time that the nearer ceiling allows; and the part of it that is
+/// reached. bound_ms is the ceiling's, not a rate.
+void roofline(benchmark::State& bench, double products, double bytes) {
+  const auto rate = benchmark::Counter::kIsIterationInvariantRate;
+  const ceilings& top = ceilings::of_this_machine();
+  const double bound = std::max(products / top.products, bytes / top.bytes);
+  bench.counters["multiply_adds"] = benchmark::Counter(products, rate);
+  bench.counters["bytes"] = benchmark::Counter(bytes, rate);
+  bench.counters["bound_ms"] = 1e3 * bound;
+  bench.counters["of_bound"] = benchmark::Counter(bound, rate);
+  bench.SetLabel(products / top.products > bytes / top.bytes ? "arithmetic" : "memory");
+}
+
+void ceilings_of_the_machine(benchmark::State& bench) {
+  for (auto _ : bench) benchmark::DoNotOptimize(ceilings::of_this_machine());
+  bench.counters["multiply_adds"] = ceilings::of_this_machine().products;
+  bench.counters["bytes"] = ceilings::of_this_machine().bytes;
+}
+BENCHMARK(ceilings_of_the_machine)->Iterations(1);
+
 template <class Body>
 void time_pass(benchmark::State& bench, const passes& p, double products, double bytes) {
   for (auto _ : bench) kernels::for_blocks<Body, float>(p.plan.job, p.plan.job.blocks);
-  const auto rate = benchmark::Counter::kIsIterationInvariantRate;
-  bench.counters["multiply_adds"] = benchmark::Counter(products, rate);
-  bench.counters["bytes"] = benchmark::Counter(bytes, rate);
+  roofline(bench, products, bytes);
 }
 
 using unit = kernels::conv_unit<float>;
@@ -307,32 +404,51 @@ BENCHMARK(pass_backward_sums)->Apply(pass_sizes);
 BENCHMARK(pass_backward_last)->Apply(pass_sizes);
 BENCHMARK(pass_backward_first)->Apply(pass_sizes);
 
-void preprocess_both(benchmark::State& bench) {
-  at::set_num_threads(1);
-  const std::int64_t batch = bench.range(0);
-  const std::int64_t channels = bench.range(1);
-  const std::int64_t size = bench.range(2);
+/// The preprocessing of four nodes to the channels of one.
+struct preprocessing {
   std::vector<Tensor> inputs;
-  for (int i = 0; i < 4; ++i) {
-    inputs.push_back(kernels::to_blocked(at::randn({batch, channels, size, size})).requires_grad_());
+  Tensor weight;
+  kernels::norm_state norm;
+  std::int64_t batch;
+  double products, plane;  // bytes of a tensor of one node's channels
+
+  explicit preprocessing(const benchmark::State& bench) : batch(bench.range(0)) {
+    at::set_num_threads(1);
+    const std::int64_t channels = bench.range(1);
+    const std::int64_t size = bench.range(2);
+    for (int i = 0; i < 4; ++i)
+      inputs.push_back(kernels::to_blocked(at::randn({batch, channels, size, size})).requires_grad_());
+    weight = at::randn({channels, 4 * channels, 1, 1}).requires_grad_();
+    norm = {at::zeros({channels}), at::ones({channels})};
+    products = static_cast<double>(batch * size * size * channels * 4 * channels);
+    plane = static_cast<double>(inputs[0].numel()) * 4;
   }
-  const Tensor weight = at::randn({channels, 4 * channels, 1, 1}).requires_grad_();
-  const kernels::norm_state norm{at::zeros({channels}), at::ones({channels})};
-  auto leaves = inputs;
-  leaves.push_back(weight);
-  for (auto _ : bench) {
-    const Tensor y = kernels::preprocess(inputs, weight, norm, batch, {});
-    benchmark::DoNotOptimize(torch::autograd::grad({y}, leaves, {y}));
-  }
-  const double products = 3.0 * static_cast<double>(batch * size * size * channels * 4 * channels);
-  bench.counters["multiply_adds"] =
-      benchmark::Counter(products, benchmark::Counter::kIsIterationInvariantRate);
+  Tensor forward() const { return kernels::preprocess(inputs, weight, norm, batch, {}); }
+};
+
+// Four inputs are read and z written; z is read and written once more, normalized.
+void pass_preprocess_forward(benchmark::State& bench) {
+  const preprocessing p(bench);
+  const at::NoGradGuard no_gradients;
+  for (auto _ : bench) benchmark::DoNotOptimize(p.forward());
+  roofline(bench, p.products, 7 * p.plane);
 }
-BENCHMARK(preprocess_both)
-    ->ArgNames({"batch", "channels", "size"})
-    ->Unit(benchmark::kMillisecond)
-    ->Args({64, 16, 32})
-    ->Args({64, 64, 8});
+// The output and its gradient are read twice, the inputs once, and their gradients written.
+void pass_preprocess_backward(benchmark::State& bench) {
+  const preprocessing p(bench);
+  auto leaves = p.inputs;
+  leaves.push_back(p.weight);
+  const Tensor y = p.forward();
+  const Tensor g = at::ones_like(y);
+  for (auto _ : bench) benchmark::DoNotOptimize(torch::autograd::grad({y}, leaves, {g}, true));
+  roofline(bench, 2 * p.products, 12 * p.plane);
+}
+void preprocess_sizes(benchmark::internal::Benchmark* bench) {
+  bench->ArgNames({"batch", "channels", "size"})->Unit(benchmark::kMillisecond);
+  bench->Args({64, 16, 32})->Args({64, 64, 8});
+}
+BENCHMARK(pass_preprocess_forward)->Apply(preprocess_sizes);
+BENCHMARK(pass_preprocess_backward)->Apply(preprocess_sizes);
 
 }  // namespace
 

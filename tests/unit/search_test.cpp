@@ -1,6 +1,8 @@
 // Optimizers against formulas, the bilevel step against two passes by hand, and searches on a tiny problem.
 #include <cmath>
 #include <crispnas/discretize/discretize.hpp>
+#include <crispnas/discretize/gap.hpp>
+#include <crispnas/genotype/text.hpp>
 #include <crispnas/loss/da2s.hpp>
 #include <crispnas/search/searcher.hpp>
 #include <string>
@@ -55,6 +57,47 @@ double difference(const std::vector<at::Tensor>& a, const std::vector<at::Tensor
 }
 
 }  // namespace
+
+TEST_CASE("a search by the fused kernels finds what a search by LibTorch's operations finds") {
+  // In float64, so that rounding does not part them: 24 steps, then the cut and its accuracies.
+  struct outcome {
+    std::vector<double> numbers;
+    std::string cell;
+  };
+  const auto run = [](auto spec, cn::compute_path path) {
+    cn::supernet<decltype(spec)> net(
+        {.channels = 8, .cells = 3, .classes = 2, .seed = 4, .dtype = at::kDouble, .path = path});
+    CHECK(net.is_fused() == (path == cn::compute_path::fused));
+    auto options = quick(3);
+    options.alpha_rate = options.beta_rate = 0.05;
+    const auto data = easy(128);
+    outcome all;
+    cn::searcher search(net, options);
+    for (const auto& epoch : search.run(data)) {
+      all.numbers.insert(all.numbers.end(), {epoch.train_loss, epoch.train_accuracy});
+    }
+    const auto found = cn::discretize(net);
+    all.cell = cn::to_text(found);
+    const auto gap = cn::discretization_gap(net, found, data);
+    all.numbers.insert(all.numbers.end(), {gap.before, gap.after});
+    for (const auto& [name, value] : net.arch().named()) {
+      for (const double v : test::numbers(value)) all.numbers.push_back(v);
+    }
+    return all;
+  };
+  const auto compare = [&](auto spec) {
+    const outcome stock = run(spec, cn::compute_path::stock);
+    const outcome fused = run(spec, cn::compute_path::fused);
+    CHECK(fused.cell == stock.cell);
+    REQUIRE(fused.numbers.size() == stock.numbers.size());
+    for (std::size_t i = 0; i < stock.numbers.size(); ++i) {
+      CHECK(fused.numbers[i] == doctest::Approx(stock.numbers[i]).epsilon(1e-6));
+    }
+  };
+  compare(darts<cn::edges_3_of_14>{});
+  compare(darts<cn::edges_8_of_14, cn::partial_channels<1>>{});
+  compare(cn::spec<cn::nas_bench_201_cell>{});
+}
 
 TEST_CASE("sgd: 20 steps against the formula") {
   const at::Tensor w = test::doubles({1.0, -2.0, 0.5});
