@@ -35,7 +35,8 @@ TARGETS = {  # what is mutated, and by which test it is to be noticed
     "discretizer": ("discretize_test", ["discretize/cut.hpp", "discretize/discretize.hpp", "discretize/kept_set.hpp",
                                         "discretize/random_cut.hpp"]),
     "sampler": ("data_test", ["data/loader.hpp", "data/random.hpp"]),
-    "checkpoints": ("checkpoint_test", ["io/checkpoints.hpp", "io/named_state.hpp", "io/random_state.hpp", "io/state.hpp"]),
+    "checkpoints": ("checkpoint_test", ["io/checkpoints.hpp", "io/named_state.hpp", "io/random_state.hpp"]),
+    "states": ("state_test", ["io/state.hpp"]),
 }
 LONG = {  # cases that take most of a test's time: only what survives the others meets them
     "files_test": "2*000 random bit flips*",

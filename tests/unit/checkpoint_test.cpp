@@ -337,15 +337,33 @@ TEST_CASE("another device, library or number of threads is told, and another pro
     CHECK(!tests::contains(log.lines, "with crispnas"));
     CHECK(!tests::contains(log.lines, "threads"));
   }
+  {
+    auto elsewhere = cn::generations(folder.path() / "checkpoints").checked(1);
+    elsewhere.generation = 2;
+    elsewhere.libtorch = "1.0";
+    elsewhere.library = "0.0.9";
+    elsewhere.threads += 1;
+    const auto from = folder.path() / "checkpoints" / cn::generation_name(1) / "state.safetensors";
+    cn::generations(folder.path() / "checkpoints").write(elsewhere, [&](const std::filesystem::path& to) {
+      std::filesystem::copy(from, to / "state.safetensors");
+      return elsewhere.files;
+    });
+    cn::checkpoints saved(folder.path(), log.options());
+    log.lines.clear();
+    CHECK(saved.load(run.state()) == "step 1");
+    CHECK_SAYS(log.lines, std::string("ckpt-000002' was made with LibTorch 1.0, not ") + TORCH_VERSION);
+    CHECK_SAYS(log.lines, "' was made with crispnas 0.0.9, not 0.1.0: ");
+    CHECK_SAYS(log.lines, "' was made with a number of threads of ");
+  }
   cn::checkpoint_manifest other;
-  other.generation = 2;
+  other.generation = 3;
   other.configuration = {{"epochs", "50"}};
   cn::generations(folder.path() / "checkpoints").write(other, [](const std::filesystem::path&) {
     return std::vector<cn::checkpoint_manifest::file>{};
   });
   cn::checkpoints saved(folder.path(), log.options());
   CHECK_SAYS(message_of([&] { saved.load(run.state()); }),
-             "ckpt-000002': its manifest names no state.safetensors. It is of another program.");
+             "ckpt-000003': its manifest names no state.safetensors. It is of another program.");
 }
 
 TEST_CASE("a folder that does not reach the disk, and an output that vanishes while it is saved") {
@@ -382,6 +400,63 @@ TEST_CASE("a folder that does not reach the disk, and an output that vanishes wh
   CHECK_SAYS(message_of([&] { saved.save(run.state(), ""); }),
              "metrics.csv' cannot be examined: No such file or directory.");
   CHECK(!saved.exist());
+}
+
+TEST_CASE("how many generations are kept, what cannot be removed, and what is left by a run that has ended") {
+  class stubborn_disk final : public cn::file_calls {
+   public:
+    int rename(const char* from, const char* to) override {
+      const std::string target = to;
+      if (target.ends_with("LATEST") || tests::contains(target, ".tmp-old-")) {
+        errno = EIO;
+        return -1;
+      }
+      return file_calls::rename(from, to);
+    }
+  } disk;
+  for (const std::size_t keep : {0, 1, 3}) {
+    const tests::temporary_folder folder;
+    quiet_log log;
+    small_run run;
+    auto options = log.options();
+    options.keep = keep;
+    cn::checkpoints saved(folder.path(), options);
+    for (int to = 1; to <= 5; ++to) saved.save(run.state(), "");
+    CHECK(log.lines.empty());
+    CHECK(cn::generations(saved.folder()).numbers().size() == std::max<std::size_t>(keep, 1));
+    CHECK(std::filesystem::exists(saved.folder() / "LATEST"));
+    saved.remove_all();
+    CHECK(!saved.exist());
+    CHECK(!std::filesystem::exists(saved.folder() / "LATEST"));
+  }
+  const tests::temporary_folder folder;
+  quiet_log log;
+  small_run run;
+  auto options = log.options();
+  options.keep = 1;
+  options.calls = &disk;
+  cn::checkpoints saved(folder.path(), options);
+  saved.save(run.state(), "");
+  CHECK_SAYS(log.lines, "LATEST' cannot be written: renaming failed (Input/output error).");
+  log.lines.clear();
+  saved.save(run.state(), "");
+  CHECK_SAYS(log.lines, "ckpt-000001' is not needed any more, but cannot be removed (Input/output error).");
+}
+
+TEST_CASE("an output of one byte that is gone is missed, parts of a state have the names of their part") {
+  const tests::temporary_folder folder;
+  quiet_log log;
+  small_run run;
+  append(folder.path() / "metrics.csv", "x");
+  {
+    cn::checkpoints saved(folder.path(), log.options());
+    saved.save(run.state(), "");
+  }
+  std::filesystem::remove(folder.path() / "metrics.csv");
+  cn::checkpoints saved(folder.path(), log.options());
+  CHECK_SAYS(message_of([&] { saved.load(run.state()); }),
+             "metrics.csv' has 0 bytes, but had 1 when it was made");
+  CHECK(run.state().entries().back().name == "random.cpu");
 }
 
 TEST_CASE("too little room is told before anything is written") {
