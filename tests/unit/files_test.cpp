@@ -161,6 +161,8 @@ TEST_CASE("what is no file is not replaced, and a name without a folder is one o
   cn::write_text("bare", "x");
   std::filesystem::current_path(before);
   CHECK(bytes_of(folder.path() / "bare") == "x");
+  const std::string large(200000, 'y');  // more than is read back at once
+  CHECK(cn::write_text(folder.path() / "large", large).sha256 == cn::sha256::of(large));
 }
 
 TEST_CASE("temporaries that others have left are passed over, until there are too many") {
@@ -248,6 +250,7 @@ TEST_CASE("a manifest comes back, and nothing else is one") {
   const std::string text = cn::manifest_text(example);
   CHECK((cn::parse_manifest(text) == example));
   CHECK((cn::parse_manifest(cn::manifest_text({})) == cn::checkpoint_manifest{}));
+  CHECK(cn::checkpoint_manifest{}.generation == 0);
   for (std::size_t length = 0; length < text.size(); ++length)
     REQUIRE(!message_of([&] { cn::parse_manifest(text.substr(0, length)); }).empty());
   for (std::size_t byte = 0; byte < text.size(); ++byte) {
