@@ -1,8 +1,9 @@
-# How are the project's own programs watched while they run? By sanitizers (CRISPNAS_SANITIZE) or by gcov (CRISPNAS_COVERAGE).
+# How are the project's own programs watched while they run? By sanitizers (CRISPNAS_SANITIZE), or by clang's counters of lines and
+# conditions (CRISPNAS_COVERAGE).
 # Everything that is compiled here is instrumented, the kernels too; LibTorch is not.
 set(CRISPNAS_SANITIZE "" CACHE STRING "Sanitizers: address (and undefined behaviour), thread, or nothing")
 set_property(CACHE CRISPNAS_SANITIZE PROPERTY STRINGS "" address thread)
-option(CRISPNAS_COVERAGE "Count lines and branches for gcovr" OFF)
+option(CRISPNAS_COVERAGE "Count lines and conditions, with clang" OFF)
 
 if(NOT CRISPNAS_SANITIZE MATCHES "^(address|thread)?$")
   message(FATAL_ERROR "crispnas: CRISPNAS_SANITIZE is '${CRISPNAS_SANITIZE}'; it is one of address, thread or nothing.")
@@ -23,7 +24,13 @@ if(CRISPNAS_SANITIZE)
   add_compile_options(-O1 -g1 -fno-omit-frame-pointer -fsanitize=${crispnas_sanitizers} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${crispnas_sanitizers})
 elseif(CRISPNAS_COVERAGE)
-  # Inlined or optimized code has no lines of its own; -march=native has no say in what is covered.
-  add_compile_options(-O0 -g1 --coverage)
-  add_link_options(--coverage)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "crispnas: CRISPNAS_COVERAGE needs clang, which counts the conditions that are in the source. GCC counts jumps of "
+                        "its own, too, and those of each template instance apart.")
+  endif()
+  # Of each program one file of counts, to which each run adds; exact where threads count.
+  set(CRISPNAS_COVERAGE_COUNTS "${PROJECT_BINARY_DIR}/coverage")
+  add_compile_options(-O0 -g1 "-fprofile-instr-generate=${CRISPNAS_COVERAGE_COUNTS}/%m.profraw" -fcoverage-mapping
+                      -fprofile-update=atomic)
+  add_link_options("-fprofile-instr-generate=${CRISPNAS_COVERAGE_COUNTS}/%m.profraw")
 endif()

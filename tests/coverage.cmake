@@ -1,22 +1,11 @@
-# Which lines and branches of the headers do the unit and parity tests run? gcovr adds their counts up after them and fails below the
-# floors. Left out are the branches that the compiler makes for exceptions that any call might throw, and those on lines that have no
-# branch to see. What only the compiler evaluates (constant expressions) does not count as run.
-find_program(CRISPNAS_GCOVR gcovr)
-mark_as_advanced(CRISPNAS_GCOVR)
-if(NOT CRISPNAS_GCOVR)
-  message(FATAL_ERROR "crispnas: CRISPNAS_COVERAGE needs gcovr. On Debian or Ubuntu: apt-get install gcovr")
+# Which lines and conditions of the headers do the unit and parity tests run? coverage.py adds their counts up after them and fails
+# below the floors that it names. Counts of programs that have been built again are not kept.
+find_program(CRISPNAS_PYTHON3 python3)
+find_program(CRISPNAS_LLVM_COV llvm-cov)
+mark_as_advanced(CRISPNAS_PYTHON3 CRISPNAS_LLVM_COV)
+if(NOT (CRISPNAS_PYTHON3 AND CRISPNAS_LLVM_COV))
+  message(FATAL_ERROR "crispnas: CRISPNAS_COVERAGE needs python3 and llvm-cov. On Debian or Ubuntu: apt-get install python3 llvm")
 endif()
-
-# crispnas_coverage(name LINES percent BRANCHES percent FILTERS regex...): a floor for the headers that match.
-function(crispnas_coverage name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LINES;BRANCHES" "FILTERS")
-  list(TRANSFORM arg_FILTERS PREPEND "--filter=.*/include/crispnas/")
-  add_test(NAME "coverage: ${name}"
-           COMMAND "${CRISPNAS_GCOVR}" --root "${PROJECT_SOURCE_DIR}" --object-directory "${PROJECT_BINARY_DIR}" ${arg_FILTERS}
-                   --exclude-throw-branches --exclude-unreachable-branches --fail-under-line ${arg_LINES}
-                   --fail-under-branch ${arg_BRANCHES} --txt "${PROJECT_BINARY_DIR}/coverage-${name}.txt"
-                   --json "${PROJECT_BINARY_DIR}/coverage-${name}.json" --print-summary "${PROJECT_BINARY_DIR}")
-  set_tests_properties("coverage: ${name}" PROPERTIES LABELS coverage TIMEOUT 900 FIXTURES_REQUIRED counted)
-endfunction()
-
-crispnas_coverage(headers LINES 95 BRANCHES 85 FILTERS .*)
+add_custom_command(TARGET unit_tests POST_BUILD COMMAND "${CMAKE_COMMAND}" -E rm -rf "${CRISPNAS_COVERAGE_COUNTS}")
+add_test(NAME "coverage: headers" COMMAND "${CRISPNAS_PYTHON3}" "${tests_root}/coverage.py" "${PROJECT_BINARY_DIR}")
+set_tests_properties("coverage: headers" PROPERTIES LABELS coverage TIMEOUT 900 FIXTURES_REQUIRED counted)

@@ -228,7 +228,8 @@ TEST_CASE_TEMPLATE("logits, loss, terms and all first-order gradients", Publishe
     const auto gradients = cn::detail::own_gradients(loss, all);
     for (const auto& [name, ours] :
          published(net, {gradients.begin(), gradients.begin() + std::ptrdiff_t(searched.size())})) {
-      CAPTURE(name);
+      const std::string& tensor = name;  // clang captures no structured binding
+      CAPTURE(tensor);
       CHECK(relative(ours, theirs.in(dtype, "grad." + name)) < tolerance);
     }
     std::map<std::string, at::Tensor> of_weights;
@@ -259,7 +260,8 @@ TEST_CASE_TEMPLATE("the unrolled gradient, with and without momentum, and nothin
       const auto gradients =
           cn::unrolled_gradients(net, {}, all.step(), theirs.batch(0, dtype), theirs.batch(1, dtype), result);
       for (const auto& [name, ours] : published(net, gradients)) {
-        CAPTURE(name);
+        const std::string& tensor = name;  // clang captures no structured binding
+        CAPTURE(tensor);
         CHECK(relative(ours, theirs.in(dtype, "unrolled" + momentum + "." + name)) < tolerance_of(dtype));
         // It is not the first-order gradient.
         if (momentum.empty()) CHECK(relative(ours, theirs.in(dtype, "grad." + name)) > 1e-3);
@@ -298,7 +300,8 @@ TEST_CASE_TEMPLATE("ten bilevel steps: losses, statistics, parameters", Publishe
     }
     CHECK(relative(at::stack(losses), theirs["steps.losses"]) < float64_tolerance);
     for (const auto& [name, values] : state_of(net, part::searched)) {
-      CAPTURE(name);
+      const std::string& tensor = name;  // clang captures no structured binding
+      CAPTURE(tensor);
       CHECK(relative(values, theirs["steps." + name]) < float64_tolerance);
     }
     const auto weights = state_of(net, part::weight);

@@ -308,6 +308,157 @@ TEST_CASE("a failure at each call of a save: the old or the new generation loads
   }
 }
 
+TEST_CASE("the state of a GPU's generator has a name beside the CPU's") {
+  const auto entries = cn::random_state({at::kCUDA, 0}).entries();
+  REQUIRE(entries.size() == 2);
+  CHECK(entries[0].name == "cpu");
+  CHECK(entries[1].name == "cuda");
+  CHECK(cn::random_state(at::kCPU).entries().size() == 1);
+}
+
+TEST_CASE("another device, library or number of threads is told, and another program's checkpoint refused") {
+  const tests::temporary_folder folder;
+  quiet_log log;
+  small_run run;
+  run.advance(1);
+  {
+    auto options = log.options();
+    options.device = "a GPU\x1b";
+    cn::checkpoints saved(folder.path(), std::move(options));
+    saved.save(run.state(), "step 1");
+  }
+  {
+    cn::checkpoints saved(folder.path(), log.options());
+    CHECK(saved.load(run.state()) == "step 1");
+    CHECK_SAYS(
+        log.lines,
+        "ckpt-000001' was made with device a GPU\\x1b, not cpu: results may differ in their last bits.");
+    CHECK(!tests::contains(log.lines, "with LibTorch"));
+    CHECK(!tests::contains(log.lines, "with crispnas"));
+    CHECK(!tests::contains(log.lines, "threads"));
+  }
+  {
+    auto elsewhere = cn::generations(folder.path() / "checkpoints").checked(1);
+    elsewhere.generation = 2;
+    elsewhere.libtorch = "1.0";
+    elsewhere.library = "0.0.9";
+    elsewhere.threads += 1;
+    const auto from = folder.path() / "checkpoints" / cn::generation_name(1) / "state.safetensors";
+    cn::generations(folder.path() / "checkpoints").write(elsewhere, [&](const std::filesystem::path& to) {
+      std::filesystem::copy(from, to / "state.safetensors");
+      return elsewhere.files;
+    });
+    cn::checkpoints saved(folder.path(), log.options());
+    log.lines.clear();
+    CHECK(saved.load(run.state()) == "step 1");
+    CHECK_SAYS(log.lines, std::string("ckpt-000002' was made with LibTorch 1.0, not ") + TORCH_VERSION);
+    CHECK_SAYS(log.lines, "' was made with crispnas 0.0.9, not 0.1.0: ");
+    CHECK_SAYS(log.lines, "' was made with a number of threads of ");
+  }
+  cn::checkpoint_manifest other;
+  other.generation = 3;
+  other.configuration = {{"epochs", "50"}};
+  cn::generations(folder.path() / "checkpoints").write(other, [](const std::filesystem::path&) {
+    return std::vector<cn::checkpoint_manifest::file>{};
+  });
+  cn::checkpoints saved(folder.path(), log.options());
+  CHECK_SAYS(message_of([&] { saved.load(run.state()); }),
+             "ckpt-000003': its manifest names no state.safetensors. It is of another program.");
+}
+
+TEST_CASE("a folder that does not reach the disk, and an output that vanishes while it is saved") {
+  class odd_disk final : public cn::file_calls {
+   public:
+    explicit odd_disk(std::filesystem::path folder) : folder_(std::move(folder)) {}
+    int open(const char* path, int flags, unsigned mode) override {
+      opens_folder_ = folder_ == path;
+      return file_calls::open(path, flags, mode);
+    }
+    int fsync(int file) override {
+      if (opens_folder_) {
+        errno = EIO;
+        return -1;
+      }
+      std::filesystem::remove(folder_ / "metrics.csv");
+      return file_calls::fsync(file);
+    }
+
+   private:
+    std::filesystem::path folder_;
+    bool opens_folder_ = false;
+  };
+  const tests::temporary_folder folder;
+  quiet_log log;
+  odd_disk disk(folder.path());
+  auto options = log.options();
+  options.calls = &disk;
+  CHECK_SAYS(message_of([&] { cn::checkpoints(folder.path(), options); }),
+             "' did not reach the disk (Input/output error).");
+  append(folder.path() / "metrics.csv", "row\n");
+  small_run run;
+  cn::checkpoints saved(folder.path(), options);  // its folder is there now
+  CHECK_SAYS(message_of([&] { saved.save(run.state(), ""); }),
+             "metrics.csv' cannot be examined: No such file or directory.");
+  CHECK(!saved.exist());
+}
+
+TEST_CASE("how many generations are kept, what cannot be removed, and what is left by a run that has ended") {
+  class stubborn_disk final : public cn::file_calls {
+   public:
+    int rename(const char* from, const char* to) override {
+      const std::string target = to;
+      if (target.ends_with("LATEST") || tests::contains(target, ".tmp-old-")) {
+        errno = EIO;
+        return -1;
+      }
+      return file_calls::rename(from, to);
+    }
+  } disk;
+  for (const std::size_t keep : {0, 1, 3}) {
+    const tests::temporary_folder folder;
+    quiet_log log;
+    small_run run;
+    auto options = log.options();
+    options.keep = keep;
+    cn::checkpoints saved(folder.path(), options);
+    for (int to = 1; to <= 5; ++to) saved.save(run.state(), "");
+    CHECK(log.lines.empty());
+    CHECK(cn::generations(saved.folder()).numbers().size() == std::max<std::size_t>(keep, 1));
+    CHECK(std::filesystem::exists(saved.folder() / "LATEST"));
+    saved.remove_all();
+    CHECK(!saved.exist());
+    CHECK(!std::filesystem::exists(saved.folder() / "LATEST"));
+  }
+  const tests::temporary_folder folder;
+  quiet_log log;
+  small_run run;
+  auto options = log.options();
+  options.keep = 1;
+  options.calls = &disk;
+  cn::checkpoints saved(folder.path(), options);
+  saved.save(run.state(), "");
+  CHECK_SAYS(log.lines, "LATEST' cannot be written: renaming failed (Input/output error).");
+  log.lines.clear();
+  saved.save(run.state(), "");
+  CHECK_SAYS(log.lines, "ckpt-000001' is not needed any more, but cannot be removed (Input/output error).");
+}
+
+TEST_CASE("an output of one byte that is gone is missed, parts of a state have the names of their part") {
+  const tests::temporary_folder folder;
+  quiet_log log;
+  small_run run;
+  append(folder.path() / "metrics.csv", "x");
+  {
+    cn::checkpoints saved(folder.path(), log.options());
+    saved.save(run.state(), "");
+  }
+  std::filesystem::remove(folder.path() / "metrics.csv");
+  cn::checkpoints saved(folder.path(), log.options());
+  CHECK_SAYS(message_of([&] { saved.load(run.state()); }),
+             "metrics.csv' has 0 bytes, but had 1 when it was made");
+  CHECK(run.state().entries().back().name == "random.cpu");
+}
+
 TEST_CASE("too little room is told before anything is written") {
   struct full_disk final : cn::file_calls {
     int free_bytes(const char*, std::uint64_t& bytes) override {

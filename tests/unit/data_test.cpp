@@ -173,6 +173,20 @@ TEST_SUITE("dataset") {
     CHECK(torch::equal(only.images, torch::full({2, 1, 4, 4}, 2.0)));
     CHECK_SAYS(message_of([] { cn::sequential_batches(my_own_set{.classes_ = 5}); }), "label 5 of image 1");
   }
+
+  TEST_CASE("a data set is checked by whatever makes batches of it") {
+    struct no_image : my_own_set {
+      torch::Tensor images() const { return torch::zeros({}, torch::kByte); }
+    };
+    CHECK_SAYS(message_of([] { cn::epoch_batches(no_image{}, {}); }),
+               "uint8 of shape [N, C, H, W], not Byte of shape []");
+    CHECK_SAYS(message_of([] { cn::sequential_batches(no_image{}); }),
+               "uint8 of shape [N, C, H, W], not Byte of shape []");
+    CHECK_SAYS(message_of([] {
+                 cn::batches(my_own_set{.classes_ = 5}, {0, 1}, {.batch_size = 1});
+               }),
+               "label 5 of image 1");
+  }
 }
 
 TEST_SUITE("CIFAR") {
@@ -558,6 +572,39 @@ TEST_SUITE("batches") {
     }
     CHECK(seen == 24);
     CHECK(chi_square < 49.73);  // 99.9 % quantile with 23 degrees of freedom
+  }
+
+  TEST_CASE("numbers and coins are made of the bits, and none is more likely than another") {
+    const auto draws = [] { return cn::counter_random(5, cn::random_stream::order, 2, 9); };
+    auto random = draws(), bits = draws();
+    for (int i = 0; i < 100; ++i) CHECK(random.coin() == (bits.bits() >= std::uint64_t{1} << 63U));
+    for (int i = 0; i < 100; ++i)
+      CHECK(random.unit() == std::ldexp(static_cast<double>(bits.bits() >> 11U), -53));
+    // 2^32 is 4/3 of it: a quarter of the draws comes up once too often and is drawn again.
+    constexpr std::uint32_t n = 3U << 30U;
+    int again = 0;
+    for (int i = 0; i < 1000; ++i) {
+      std::uint64_t product = (bits.bits() >> 32U) * n;
+      for (; product % (std::uint64_t{1} << 32U) < std::uint64_t{1} << 30U; ++again)
+        product = (bits.bits() >> 32U) * n;
+      REQUIRE(random.below(n) == product >> 32U);
+    }
+    CHECK(again > 250);
+    CHECK(again < 420);
+  }
+
+  TEST_CASE("what is not said: batches of 64 and 256, seed 0, epoch 1, no smaller batch in training") {
+    const auto data = pattern(300);
+    const auto all = cn::epoch_batches(data, {});
+    CHECK(all.size() == 4);
+    const auto order = cn::epoch_order(300, 0, 1);
+    CHECK(all.batch(3).indices == std::vector<std::int64_t>(order.begin() + 192, order.begin() + 256));
+    CHECK(cn::sequential_batches(data).batch(0).indices.size() == 256);
+    CHECK(cn::sequential_batches(data).batch(1).indices.size() == 44);
+    CHECK(cn::batches::iterator() == cn::batches::iterator(nullptr, 0));
+    CHECK(cn::epoch_batches(pattern(9), {.batch_size = 4, .drop_last = false}).size() == 3);
+    CHECK(cn::epoch_batches(pattern(5), {.batch_size = 5}).size() == 1);
+    CHECK(cn::epoch_batches(pattern(5), {.batch_size = 1}).size() == 5);
   }
 
   TEST_CASE("an epoch visits every image once") {

@@ -223,10 +223,71 @@ TEST_CASE("pairs that read as a list of all edges are not written as pairs of se
   CHECK(cn::why_not(g, dialect::darts) == "its pairs would be taken for a list of all edges");
   CHECK(cn::to_text(g).find("->") != std::string::npos);
   converts(g);
+  // Beside a reduction cell the same; where one of the two is no such list, a reader takes that for a mistake.
+  cn::genotype both = g;
+  both.has_reduction = true;
+  both.reduction = g.normal;
+  CHECK(cn::why_not(both, dialect::darts) == "its pairs would be taken for a list of all edges");
+  converts(both);
+  both.reduction.genes[13].from = 5;
+  CHECK(cn::why_not(both, dialect::darts) == "its pairs would be taken for a list of all edges");
+  converts(both);
+  std::swap(both.normal, both.reduction);
+  CHECK(cn::why_not(both, dialect::darts) == "its pairs would be taken for a list of all edges");
+  converts(both);
+  both.reduction.genes[13].from = 5;
+  CHECK(cn::why_not(both, dialect::darts).empty());
+  converts(both);
   // An output beyond node 5 says that there are seven nodes.
   g.normal.concat = 0b110000000;
   CHECK(cn::read_genotype(cn::to_text(g)).written_in == dialect::darts);
   converts(g);
+}
+
+TEST_CASE("cells of sizes that no text speaks of, and of two sizes") {
+  const auto problem = [](int inputs, int nodes, dialect d = dialect::edge_list) {
+    cn::genotype g;
+    g.has_reduction = false;
+    g.normal.inputs = inputs;
+    g.normal.nodes = nodes;
+    return cn::why_not(g, d);
+  };
+  CHECK(
+      problem(0, 4) ==
+      "normal cell, it has no inputs and 4 nodes; a text speaks of 1 to 8 inputs, of a node or more, and of "
+      "at most 31 states");
+  CHECK(problem(9, 1).find("it has 9 inputs and 1 node;") != std::string::npos);
+  CHECK(problem(2, 0).find("it has 2 inputs and no nodes;") != std::string::npos);
+  CHECK(problem(2, 30).find("it has 2 inputs and 30 nodes;") != std::string::npos);
+  CHECK(problem(8, 23).empty());
+  CHECK(problem(1, 11, dialect::nas_bench_201) == "normal cell, it has 11 nodes, and there is place for 10");
+  CHECK(problem(1, 10, dialect::nas_bench_201) == "normal cell, its output is not its last node alone");
+  cn::genotype g = cn::known::darts_v1;
+  g.reduction.inputs = 1;
+  CHECK(cn::why_not(g, dialect::edge_list) ==
+        "the normal and the reduction cell have different numbers of inputs or nodes");
+}
+
+TEST_CASE("NAS-Bench-201's text is of genes in its order, and says none where there is none") {
+  cn::genotype g = cn::nas_bench_201_genotype(1234);
+  std::swap(g.normal.genes[1], g.normal.genes[2]);
+  CHECK(cn::to_text(g).find("->") != std::string::npos);
+  CHECK(cn::parse_genotype(cn::to_text(g)) == g);
+  CHECK(cn::to_text(g, dialect::nas_bench_201) == cn::to_text(cn::nas_bench_201_genotype(1234)));
+  g.normal.count = 0;
+  CHECK(cn::to_text(g, dialect::nas_bench_201) == "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|");
+}
+
+TEST_CASE("after its first failure a reader takes nothing, and keeps that failure") {
+  cn::detail::genotype_reader in(" 7");
+  CHECK(in.peek_digit());
+  in.fail("something else");
+  CHECK(!in.peek_digit());
+  CHECK(!in.peek("7"));
+  CHECK(in.number(0, 9, "a number") == 0);
+  CHECK(in.name(31).empty());
+  CHECK(!in.ok());
+  CHECK(in.fault().expected == "something else");
 }
 
 TEST_CASE("an error shows the place") {
@@ -265,6 +326,9 @@ TEST_CASE("what is read is bounded") {
   CHECK(message_of(groups + "], normal_concat=[2])").find("no more lists of genes than there can be nodes") !=
         std::string::npos);
   std::string triples = "Genotype(normal=[";
+  std::string group = "Genotype(normal=[[";
+  for (int i = 0; i < 65; ++i) group += "('a', 0), ";
+  CHECK(message_of(group + "]], normal_concat=[2])").find("at most 64 genes") != std::string::npos);
   for (int i = 0; i < 65; ++i) triples += "('a', 2, 0), ";
   CHECK(message_of(triples + "], normal_concat=[2])").find("at most 64 genes") != std::string::npos);
   std::string cell = "|a~0|";
@@ -317,6 +381,15 @@ TEST_CASE("the order of NAS-Bench-201's table") {
       cn::error);
   g.normal.add({"skip_connect", 0, 1});
   CHECK_THROWS_AS((void)cn::nas_bench_201_index(g), cn::error);
+  for (int what = 0; what < 3; ++what) {
+    cn::genotype other = cn::nas_bench_201_genotype(10);
+    other.normal.inputs += what == 0 ? 1 : 0;
+    other.normal.nodes += what == 1 ? 1 : 0;
+    other.normal.concat += what == 2 ? 2U : 0U;
+    CAPTURE(what);
+    CHECK_THROWS_WITH_AS((void)cn::nas_bench_201_index(other),
+                         doctest::Contains("has one input and three nodes"), cn::error);
+  }
   g.normal.count = 0;
   g.normal.add({"sep_conv_3x3", 0, 1});
   CHECK_THROWS_WITH_AS(

@@ -38,7 +38,7 @@ cn::checkpoint_manifest an_example() {
   m.threads = 2;
   m.configuration = {{"epochs", "50"}, {"ops", "a \"b\"\n\xC3\xA9"}};
   m.files = {{"state.safetensors", 3, cn::sha256::of("abc")}};
-  m.outputs = {{"metrics.csv", 1234}};
+  m.outputs = {{"metrics.csv", 1234}, {"log.txt", 5}};
   return m;
 }
 
@@ -52,6 +52,50 @@ void write_generation(cn::generations& all, std::uint64_t number, const std::str
     return std::vector<cn::checkpoint_manifest::file>{{"state", facts.bytes, facts.sha256}};
   });
 }
+
+/// What a disk may do.
+struct habits {
+  int write_fails_with = 0;
+  bool writes_nothing = false;
+  bool reads_other_bytes = false;
+  bool folders_have_no_sync = false;
+  bool room_is_unknown = false;
+  bool unlinks_nothing = false;
+  std::uint64_t room = 0;  ///< 0: as it is
+};
+
+class odd_disk final : public cn::file_calls {
+ public:
+  explicit odd_disk(habits its) : its_(its) {}
+  std::ptrdiff_t write(int file, const void* from, std::size_t bytes) override {
+    if (its_.writes_nothing) return 0;
+    if (its_.write_fails_with == 0) return file_calls::write(file, from, bytes);
+    errno = its_.write_fails_with;
+    return -1;
+  }
+  std::ptrdiff_t read(int file, void* to, std::size_t bytes) override {
+    const auto got = file_calls::read(file, to, bytes);
+    if (its_.reads_other_bytes && got > 0) *static_cast<char*>(to) ^= 1;
+    return got;
+  }
+  int fsync(int file) override {
+    struct stat facts {};
+    ::fstat(file, &facts);
+    if (!its_.folders_have_no_sync || !S_ISDIR(facts.st_mode)) return 0;
+    errno = EINVAL;
+    return -1;
+  }
+  int free_bytes(const char* path, std::uint64_t& bytes) override {
+    if (its_.room_is_unknown) return -1;
+    if (its_.room == 0) return file_calls::free_bytes(path, bytes);
+    bytes = its_.room;
+    return 0;
+  }
+  int unlink(const char* path) override { return its_.unlinks_nothing ? -1 : file_calls::unlink(path); }
+
+ private:
+  habits its_;
+};
 
 }  // namespace
 
@@ -105,6 +149,61 @@ TEST_CASE("a file that is replaced keeps its permissions, a link stays a link") 
   CHECK(files_in(folder.path()) == 5);
 }
 
+TEST_CASE("what is no file is not replaced, and a name without a folder is one of the folder at hand") {
+  const tests::temporary_folder folder;
+  CHECK_SAYS(message_of([&] { cn::write_text(folder.path(), "x"); }), "it is a folder. Name a file");
+  const auto pipe = folder.path() / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK_SAYS(message_of([&] { cn::write_text(pipe, "x"); }), "it is a device or a pipe");
+  CHECK(std::filesystem::is_fifo(pipe));
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  cn::write_text("bare", "x");
+  std::filesystem::current_path(before);
+  CHECK(bytes_of(folder.path() / "bare") == "x");
+  const std::string large(200000, 'y');  // more than is read back at once
+  CHECK(cn::write_text(folder.path() / "large", large).sha256 == cn::sha256::of(large));
+}
+
+TEST_CASE("temporaries that others have left are passed over, until there are too many") {
+  const tests::temporary_folder folder;
+  const std::string stem = ".tmp-" + std::to_string(::getpid()) + "-";
+  for (int i = 0; i < 999; ++i) folder.write(stem + std::to_string(i), "half");
+  CHECK(cn::write_text(folder.path() / "a", "whole").bytes == 5);
+  CHECK(bytes_of(folder.path() / "a") == "whole");
+  CHECK(bytes_of(folder.path() / (stem + "998")) == "half");
+  folder.write(stem + "999", "half");
+  CHECK_SAYS(message_of([&] { cn::write_text(folder.path() / "b", "x"); }),
+             "a temporary file in its folder cannot be made (File exists)");
+  CHECK(files_in(folder.path()) == 1001);
+}
+
+TEST_CASE(
+    "disks that write nothing, have a quota, give back other bytes, or cannot say how much room there is") {
+  const tests::temporary_folder folder;
+  const auto path = folder.write("a", "old");
+  const auto said = [&](habits its) {
+    odd_disk disk(its);
+    return message_of([&] { cn::write_text(path, "new", disk); });
+  };
+  CHECK_SAYS(said({.writes_nothing = true}), "writing failed (Input/output error).");
+  CHECK_SAYS(said({.write_fails_with = EDQUOT}), "(Disk quota exceeded). It needs 3 bytes; free there: ");
+  CHECK_SAYS(said({.write_fails_with = EFBIG, .room = 40}),
+             "(File too large). It needs 3 bytes; free there: 40 bytes.");
+  CHECK_SAYS(said({.write_fails_with = ENOSPC, .room_is_unknown = true}), "device). It needs 3 bytes.");
+  CHECK_SAYS(said({.reads_other_bytes = true}), "what was read back is not what was written.");
+  CHECK_SAYS(said({.room = 2}), "it needs 3 bytes, but 2 bytes are free there.");
+  CHECK(bytes_of(path) == "old");
+  CHECK(files_in(folder.path()) == 1);
+  CHECK(said({.room = 3}).empty());
+  CHECK(said({.folders_have_no_sync = true}).empty());
+  CHECK(said({.room_is_unknown = true}).empty());
+  CHECK(bytes_of(path) == "new");
+  std::uint64_t room = 7;
+  CHECK(cn::system_files().free_bytes((folder.path() / "none").c_str(), room) != 0);
+  CHECK(room == 7);
+}
+
 TEST_CASE("each call of writing a file fails once: the old one or the new one, and the message is true") {
   int cases = 0;
   for (const auto what : {fault::io_error, fault::no_space, fault::interrupted, fault::short_count,
@@ -151,6 +250,7 @@ TEST_CASE("a manifest comes back, and nothing else is one") {
   const std::string text = cn::manifest_text(example);
   CHECK((cn::parse_manifest(text) == example));
   CHECK((cn::parse_manifest(cn::manifest_text({})) == cn::checkpoint_manifest{}));
+  CHECK(cn::checkpoint_manifest{}.generation == 0);
   for (std::size_t length = 0; length < text.size(); ++length)
     REQUIRE(!message_of([&] { cn::parse_manifest(text.substr(0, length)); }).empty());
   for (std::size_t byte = 0; byte < text.size(); ++byte) {
@@ -173,6 +273,8 @@ TEST_CASE("a manifest comes back, and nothing else is one") {
     CHECK_SAYS(with("state.safetensors", name), "is no name of a file in the folder");
     CHECK_SAYS(with("metrics.csv", name), "is no name of a file in the folder");
   }
+  CHECK(with("state.safetensors", std::string(255, 'a')) == with("state.safetensors", "other"));
+  CHECK_SAYS(with("state.safetensors", std::string(256, 'a')), "is no name of a file in the folder");
   auto large = example;
   large.configuration.assign(1, {"key", std::string(1 << 20, 'x')});
   CHECK_SAYS(message_of([&] { cn::manifest_text(large); }), "more than the 1048576 that are accepted");
@@ -201,6 +303,14 @@ TEST_CASE("sizes as people read them") {
   CHECK(cn::bytes_text(1536) == "1.5 KiB");
   CHECK(cn::bytes_text(std::uint64_t{312} << 20) == "312.0 MiB");
   CHECK(cn::bytes_text(std::uint64_t{5} << 50) == "5120.0 TiB");
+}
+
+TEST_CASE("names as they are shown: printable, and not endless") {
+  CHECK(cn::printable_name("plain ~") == "plain ~");
+  CHECK(cn::printable_name("\x1b[2J\x7f\xC3\xA4") == "\\x1b[2J\\x7f\\xc3\\xa4");
+  CHECK(cn::printable_name(std::string(200, 'a')) == std::string(200, 'a'));
+  CHECK(cn::printable_name(std::string(201, 'a')) == std::string(200, 'a') + "...");
+  CHECK(cn::printable_name("abc", 2) == "ab...");
 }
 
 TEST_CASE("generations: found by name, checked by content") {
@@ -250,6 +360,15 @@ TEST_CASE("generations: found by name, checked by content") {
   all.clean();
   CHECK(files_in(folder.path()) == 2 + 6);
   CHECK_SAYS(message_of([&] { cn::generations(folder.path() / "none").numbers(); }), "cannot be listed");
+  // What cannot be removed stays, and a generation that is not needed any more is not found half removed.
+  const auto aside = folder.write(".tmp-old-ckpt-000002", "a file");
+  odd_disk keeps_files({.unlinks_nothing = true});
+  cn::generations kept(folder.path(), keeps_files);
+  kept.clean();
+  CHECK(std::filesystem::exists(aside));
+  CHECK(!kept.remove(2));
+  all.clean();
+  CHECK(!std::filesystem::exists(aside));
 }
 
 TEST_CASE("2,000 random bit flips and every length: nothing damaged is accepted") {

@@ -142,12 +142,29 @@ TEST_CASE("a configuration out of a file is shown printably") {
   CHECK(cn::differences(there, here) == expected);
 }
 
+TEST_CASE("CIFAR: a file that became shorter since it was measured ends within a record") {
+  std::istringstream stream(std::string(3073, '\1') + std::string(3000, '\1'));
+  std::vector<std::uint8_t> pixels(2 * 3072);
+  std::vector<std::int64_t> labels(2);
+  CHECK_SAYS(message_of([&] {
+               cn::detail::read_cifar_records(stream, 2, {1, 0, 10}, "a", pixels.data(), labels.data());
+             }),
+             "a ended within record 1 of 2. Is something still writing it?");
+  CHECK(labels[0] == 1);
+}
+
 TEST_CASE("IDX and CIFAR: what a header promises is held against what is there") {
   const auto huge = bytes_of(be32(0x803) + be32(0xffffffff) + be32(0xffff) + be32(0xffff) + "pixels");
   CHECK_SAYS(message_of([&] { cn::check_idx_images(huge, "a"); }),
              "a is truncated: its header promises 18446181123756261375 bytes of data and 6 follow");
   const auto wide = bytes_of(be32(0x803) + be32(1) + be32(0x10000) + be32(1));
   CHECK_SAYS(message_of([&] { cn::check_idx_images(wide, "a"); }), "promises 1 images of 65536 x 1");
+  const auto long_rows = bytes_of(be32(0x803) + be32(1) + be32(1) + be32(0x10000));
+  CHECK_SAYS(message_of([&] { cn::check_idx_images(long_rows, "a"); }), "promises 1 images of 1 x 65536");
+  const auto no_columns = bytes_of(be32(0x803) + be32(1) + be32(1) + be32(0));
+  CHECK_SAYS(message_of([&] { cn::check_idx_images(no_columns, "a"); }), "promises 1 images of 1 x 0");
+  const auto no_gzip = bytes_of(std::string("\x1f\x8c") + std::string(14, '\0'));
+  CHECK_SAYS(message_of([&] { cn::check_idx_images(no_gzip, "a"); }), "wrong magic number 529268736");
   const auto labels = bytes_of(be32(0x801) + be32(2) + "\x01\x0a");
   CHECK_SAYS(message_of([&] { cn::check_idx_labels(labels, "a", 10); }),
              "record 1: label 10 is outside 0..9");

@@ -2,6 +2,7 @@
 // differences.
 #include <bit>
 #include <crispnas/loss/da2s.hpp>
+#include <crispnas/loss/separation.hpp>
 #include <string>
 
 #include "support.hpp"
@@ -102,19 +103,25 @@ TEST_CASE("op entropy: a second implementation, edges that do not exist have non
 }
 
 TEST_CASE("two ops per edge: equation 4 on the ops of an edge") {
-  auto arch = make_architecture<k4<cn::edges_6_of_14, cn::op_budget<2>>>(0.8);
-  double wanted = 0.0;
-  for (int type = 0; type < 2; ++type) {
-    const auto a = capped(test::numbers(arch.alpha(type)));
-    for (std::size_t e = 0; e < 14; ++e) {
-      const std::vector<double> row(a.begin() + std::ptrdiff_t(7 * e), a.begin() + std::ptrdiff_t(7 * e + 7));
-      wanted += entropy(row) + distance(row, 2);
+  const auto check = [](cn::architecture arch) {
+    double wanted = 0.0;
+    for (int type = 0; type < 2; ++type) {
+      const auto a = capped(test::numbers(arch.alpha(type)));
+      for (std::size_t e = 0; e < 14; ++e) {
+        if (!arch.space().cell(type).has(e)) continue;
+        const std::vector<double> row(a.begin() + std::ptrdiff_t(7 * e),
+                                      a.begin() + std::ptrdiff_t(7 * e + 7));
+        wanted += entropy(row) + distance(row, 2);
+      }
     }
-  }
-  CHECK(cn::op_entropy(arch).item<double>() == doctest::Approx(wanted).epsilon(tight));
-  for (int type = 0; type < 2; ++type) {
-    CHECK(test::gradient_error([&] { return cn::op_entropy(arch); }, arch.alpha(type)) < gradient_tolerance);
-  }
+    CHECK(cn::op_entropy(arch).item<double>() == doctest::Approx(wanted).epsilon(tight));
+    for (int type = 0; type < 2; ++type) {
+      CHECK(test::gradient_error([&] { return cn::op_entropy(arch); }, arch.alpha(type)) <
+            gradient_tolerance);
+    }
+  };
+  check(make_architecture<k4<cn::edges_6_of_14, cn::op_budget<2>>>(0.8));
+  check(make_architecture<k4<cn::edges_3_of_14, cn::op_budget<2>>>(0.8));  // has no 2 -> 3
 }
 
 TEST_CASE("edge terms: by hand, 8 of 14") {
@@ -312,7 +319,45 @@ TEST_CASE("the authors' code: its alpha transform and factors") {
   CHECK(terms.at(0).factor == doctest::Approx(0.1 * std::log(43.0) / std::log(42.0)).epsilon(tight));
   CHECK(factor_of(terms, "edge_entropy") == doctest::Approx(0.4).epsilon(tight));
   CHECK(factor_of(terms, "target_distance") == doctest::Approx(0.08).epsilon(tight));
+  const auto earlier = cn::regularizer_terms<cn::da2s_authors_code>::at(arch, 30, 50);
+  CHECK(factor_of(earlier, "edge_entropy") == doctest::Approx(0.4 * 29.0 / 49.0).epsilon(tight));
   CHECK(test::gradient_error(
             [&] { return cn::regularizer_terms<cn::da2s_authors_code>::at(arch, 50, 50)[0].value; },
             arch.alpha(0)) < gradient_tolerance);
+}
+
+TEST_CASE("separation: the mean squared distance of the sigmoids to one half, over the edges that exist") {
+  auto arch = make_architecture<
+      k4<cn::edges_3_of_14, cn::no_edge_weights, cn::sigmoid_ops, cn::separation<>, cn::ignore_liveness>>(
+      0.8);
+  double wanted = 0.0;
+  for (int type = 0; type < 2; ++type) {
+    const auto a = test::numbers(arch.alpha(type));
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      if (i / 7 == 4) continue;  // 2 -> 3
+      const double distance = 1.0 / (1.0 + std::exp(-a[i])) - 0.5;
+      wanted += distance * distance / (2 * 13 * 7);
+    }
+  }
+  const auto terms = cn::regularizer_terms<cn::separation<>>::at(arch, 3, 50);
+  REQUIRE(terms.size() == 1);
+  CHECK(terms[0].value.item<double>() == doctest::Approx(wanted).epsilon(tight));
+  CHECK(factor_of(terms, "separation") == -10.0);
+  CHECK(factor_of(cn::regularizer_terms<cn::separation<3>>::at(arch, 3, 50), "separation") == -3.0);
+}
+
+TEST_CASE("a sum of terms: a factor that is not given is 1, factors of 0 leave nothing to add") {
+  const at::Tensor two = test::doubles({2.0}).sum();
+  CHECK(cn::weighted_sum({{"a", two}, {"b", two, 0.25}}).item<double>() == 2.5);
+  CHECK(!cn::weighted_sum({{"a", two, 0.0}}).defined());
+  CHECK(!cn::weighted_sum({}).defined());
+}
+
+TEST_CASE("shares below 1e-12 enter the entropy with the logarithm of 1e-12") {
+  const auto entropy_by = [](double share, double wanted) {
+    return cn::entropy_of_shares(test::doubles({share})).item<double>() / wanted;
+  };
+  CHECK(cn::entropy_of_shares(test::doubles({0.0, 1.0})).item<double>() == 0.0);
+  CHECK(entropy_by(1e-13, 1e-13 * std::log(1e12)) == doctest::Approx(1.0).epsilon(tight));
+  CHECK(entropy_by(1e-11, 1e-11 * std::log(1e11)) == doctest::Approx(1.0).epsilon(tight));
 }

@@ -181,7 +181,9 @@ TEST_CASE("second order puts everything back when a batch is bad") {
   cn::step_result result;
   const cn::labelled_batch bad{at::zeros({2, 3, 7, 7}, at::kDouble), at::zeros({2}, at::kLong)};
   for (const auto& [train, arch] : {std::pair(batch_of(1), bad), std::pair(bad, batch_of(1))}) {
-    CHECK_SAYS(tests::message_of([&] { cn::unrolled_gradients(net, {}, all.step(), train, arch, result); }),
+    CHECK_SAYS(tests::message_of([&, &train = train, &arch = arch] {
+                 cn::unrolled_gradients(net, {}, all.step(), train, arch, result);
+               }),
                "7 x 7");
     CHECK(same(weights, net.weights()));
     CHECK(same(statistics, net.buffers()));

@@ -181,6 +181,7 @@ TEST_CASE("what is refused, and where") {
   CHECK_SAYS(said("{\"\xED\xA0\x80\":1}", 0), "not UTF-8");
   CHECK_SAYS(said("{\"a\nb\":1}", 0), "control character");
   CHECK_SAYS(said(R"({"\ud800":1})", 0), "surrogate");
+  CHECK_SAYS(said(R"({"\ud83d)", 0), "the second half of a surrogate pair is expected");
   CHECK_SAYS(said(R"({"\x":1})", 0), "an escape is one of");
   std::string deep = R"("dtype":"U8","shape":[1)";
   for (int i = 0; i < 64; ++i) deep += ",1";
@@ -199,6 +200,28 @@ TEST_CASE("what is refused, and where") {
   CHECK_SAYS(said(R"({"__metadata__":{"a":"1","a":"2"}})", 0), "'a' is given twice in __metadata__");
   CHECK_SAYS(said(R"({"__metadata__":{},"__metadata__":{}})", 0), "'__metadata__' is given twice");
   CHECK_SAYS(said(R"({"__metadata__":{"a":1}})", 0), "a string is expected");
+}
+
+TEST_CASE("UTF-8: as many bytes as a character has, none where it is none") {
+  using cn::detail::utf8_length;
+  CHECK(utf8_length("") == 0);
+  CHECK(utf8_length("a\xC3") == 1);
+  CHECK(utf8_length("\x7F") == 1);
+  CHECK(utf8_length("\xC2\x80") == 2);
+  CHECK(utf8_length("\xDF\xBF") == 2);
+  CHECK(utf8_length("\xE0\xA0\x80") == 3);
+  CHECK(utf8_length("\xE2\x82\xAC") == 3);
+  CHECK(utf8_length("\xED\x9F\xBF") == 3);
+  CHECK(utf8_length("\xEF\xBF\xBF") == 3);
+  CHECK(utf8_length("\xF0\x90\x80\x80") == 4);
+  CHECK(utf8_length("\xF4\x8F\xBF\xBF") == 4);
+  for (const char* none :
+       {"\x80", "\xBF", "\xC1\xBF", "\xC2", "\xC2\x7F", "\xC2\xC0", "\xDF\xC0", "\xE0\x9F\x80", "\xE2\x82",
+        "\xE2\x82\x7F", "\xED\xA0\x80", "\xEF\xBF\xC0", "\xF0\x8F\xBF\xBF", "\xF0\x90\x80",
+        "\xF1\x80\x7F\x80", "\xF1\x80\x80\x7F", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF"}) {
+    CAPTURE(std::string(none).size());
+    CHECK(utf8_length(none) == 0);
+  }
 }
 
 TEST_CASE("the length is bounded by the limit and by the file") {
@@ -232,6 +255,8 @@ TEST_CASE("what is written is read again") {
   CHECK_SAYS(refused({{"\xFF", cn::stored_type::i8, {}, 0, 1}}), "not UTF-8");
   CHECK_SAYS(refused({{"a", cn::stored_type::i8, {}, 0, 1}, {"a", cn::stored_type::i8, {}, 1, 2}}),
              "two tensors 'a'");
+  CHECK_SAYS(refused({{std::string(std::size_t{16} << 20, 'a'), cn::stored_type::i8, {}, 0, 1}}),
+             "more than the 16777216 that are read. Save fewer tensors in a file.");
 }
 
 TEST_CASE("the largest header: read in a second, and refused when its end is not as it begins") {

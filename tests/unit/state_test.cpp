@@ -104,6 +104,18 @@ TEST_CASE("a file that does not hold is refused by name") {
   CHECK_SAYS(said(broken), "tensor 'flag' is of type BOOL");
   CHECK_SAYS(tests::message_of([&] { cn::read_safetensors(folder.path()); }), "is not a file");
   CHECK_SAYS(tests::message_of([&] { cn::read_safetensors(folder.path() / "c"); }), "does not exist");
+  const auto large = folder.path() / "large.safetensors";
+  cn::write_safetensors(large, {{"w", at::ones({100000})}});
+  cn::safetensors_file open(large);
+  std::filesystem::resize_file(large, 200000);  // by somebody else, meanwhile
+  CHECK_SAYS(tests::message_of([&] { open.read("w"); }), "large.safetensors' ended too early");
+  rlimit old_limit{};
+  getrlimit(RLIMIT_NOFILE, &old_limit);
+  const rlimit no_more{0, old_limit.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &no_more);
+  const auto message = tests::message_of([&] { cn::read_safetensors(large); });
+  setrlimit(RLIMIT_NOFILE, &old_limit);
+  CHECK_SAYS(message, "large.safetensors' cannot be opened");
 }
 
 TEST_CASE("a file is written whole or not at all") {
@@ -121,6 +133,7 @@ TEST_CASE("a file is written whole or not at all") {
   CHECK_SAYS(refused({{"c", at::ones({1}, at::kComplexFloat)}}), "type ComplexFloat has no place");
   CHECK_SAYS(refused({{"m", at::ones({1}, at::kMeta)}}), "meta");
   CHECK_SAYS(refused({{"u", at::Tensor()}}), "undefined");
+  CHECK_SAYS(refused({{"l", at::ones({1}).expand({std::int64_t{1} << 62})}}), "it is too large");
   CHECK_SAYS(refused({{"__metadata__", at::ones({1})}}), "keeps that name");
   CHECK_SAYS(tests::message_of([&] { cn::write_safetensors(folder.path(), {}); }), "it is a folder");
   CHECK_SAYS(tests::message_of([&] { cn::write_safetensors(folder.path() / "no" / "a", {}); }),
@@ -253,6 +266,7 @@ TEST_CASE("all that does not fit is told at once, and nothing has changed") {
   stored.emplace_back("module.stem.0.weight", at::zeros({1}));
   stored.emplace_back("extra", at::zeros({1}));
   stored.emplace_back("stem.1.num_batches_tracked", at::scalar_tensor(7, at::kLong));
+  stored.emplace_back("num_batches_tracked", at::scalar_tensor(7, at::kLong));
   cn::write_safetensors(path, stored);
   const auto message = tests::message_of([&] { cn::load_state(state, path); });
   CHECK_SAYS(message, "2 missing (stem.0.weight, betas_normal)");
@@ -278,4 +292,8 @@ TEST_CASE("all that does not fit is told at once, and nothing has changed") {
                cn::load_state({{"weight", weight}, {"weight", flag}}, path);
              }),
              "asked for twice");
+  CHECK_SAYS(tests::message_of([&] {
+               cn::load_state({{"weight", at::zeros({2}, at::kLong)}, {"flag", flag}}, path);
+             }),
+             "1 of another type (weight: F32 in the file, Long here)");
 }

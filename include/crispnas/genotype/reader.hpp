@@ -46,7 +46,8 @@ class genotype_reader {
     return true;
   }
   constexpr bool peek(std::string_view word) {
-    return next() <= text_.size() && ok_ && text_.substr(at_, word.size()) == word;
+    const std::size_t at = next();
+    return ok_ && text_.substr(at, word.size()) == word;
   }
   constexpr bool peek_digit() { return next() < text_.size() && ok_ && is_digit(text_[at_]); }
   constexpr void expect(std::string_view word) {

@@ -78,10 +78,7 @@ class checkpoints {
       begun_ = true;
       return manifest.position;
     }
-    if (numbers.empty()) {
-      begun_ = true;
-      return std::nullopt;
-    }
+    if (numbers.empty()) return std::nullopt;
     throw error("folder '" + folder_.string() + "' has checkpoints, but none holds:" + rejected +
                 "\nPut back a copy of one, or remove the folder to begin again.");
   }

@@ -110,7 +110,7 @@ class generations {
   std::vector<std::string> names() const {
     std::vector<std::string> all;
     std::error_code code;
-    for (std::filesystem::directory_iterator at(folder_, code), end; !code && at != end; at.increment(code)) {
+    for (std::filesystem::directory_iterator at(folder_, code), end; at != end; at.increment(code)) {
       all.push_back(at->path().filename().string());
     }
     if (code) throw error("folder '" + folder_.string() + "' cannot be listed: " + code.message() + ".");
@@ -154,7 +154,7 @@ class generations {
              calls_->unlink(folder.c_str()) == 0;
     }
     bool all = true;
-    for (std::filesystem::directory_iterator at(folder, code), end; !code && at != end; at.increment(code)) {
+    for (std::filesystem::directory_iterator at(folder, code), end; at != end; at.increment(code)) {
       all = calls_->unlink(at->path().c_str()) == 0 && all;
     }
     return all && calls_->rmdir(folder.c_str()) == 0;

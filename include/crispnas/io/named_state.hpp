@@ -5,11 +5,11 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
 #include <concepts>
 #include <crispnas/error.hpp>
 #include <crispnas/io/safetensors.hpp>
 #include <cstdint>
-#include <cstring>
 #include <functional>
 #include <set>
 #include <string>
@@ -64,7 +64,8 @@ class named_state {
     put({std::move(name),
          [&text] {
            const at::Tensor bytes = at::empty({static_cast<std::int64_t>(text.size())}, at::kByte);
-           std::memcpy(bytes.data_ptr(), text.data(), text.size());
+           std::copy_n(text.data(), text.size(),
+                       static_cast<char*>(bytes.data_ptr()));  // none of an empty one
            return bytes;
          },
          [&text](const at::Tensor& saved) {

@@ -66,9 +66,10 @@ class safetensors_file {
     const auto status = std::filesystem::status(path, code);
     if (!std::filesystem::exists(status)) throw error("file '" + name_ + "' does not exist. Check the path.");
     if (!std::filesystem::is_regular_file(status)) throw error("'" + name_ + "' is not a file.");
-    const std::uint64_t bytes = std::filesystem::file_size(path, code);
-    stream_.open(path, std::ios::binary);
-    if (code || !stream_) throw error("file '" + name_ + "' cannot be opened. Check its permissions.");
+    stream_.open(path, std::ios::binary | std::ios::ate);
+    if (!stream_) throw error("file '" + name_ + "' cannot be opened. Check its permissions.");
+    const auto bytes = static_cast<std::uint64_t>(static_cast<std::streamoff>(stream_.tellg()));
+    stream_.seekg(0);
     try {
       std::array<unsigned char, safetensors_limits::length_bytes> length{};
       if (bytes < length.size())

@@ -59,10 +59,9 @@ struct safetensors_header {
   std::uint64_t data_begin = 0;  ///< where in the file the tensors' bytes begin
 };
 
-/// What a header may have. The format allows 100 MB; nothing needs them.
+/// What a header may have. The format allows 100 MB; nothing needs them. They bound the number of tensors, too.
 struct safetensors_limits {
   static constexpr std::uint64_t header_bytes = std::uint64_t{16} << 20;
-  static constexpr std::size_t tensors = 1000000;
   static constexpr std::size_t metadata = 65536;  ///< pairs of texts
   static constexpr std::size_t dimensions = 64;
   static constexpr std::uint64_t length_bytes = 8;
@@ -237,9 +236,6 @@ inline safetensors_header parse_safetensors_header(std::string_view json, std::u
       has_metadata = true;
       header.metadata = detail::read_metadata(cursor);
     } else {
-      if (header.tensors.size() == safetensors_limits::tensors) {
-        cursor.fail("a file has at most " + std::to_string(safetensors_limits::tensors) + " tensors.");
-      }
       header.tensors.push_back(detail::read_stored_tensor(cursor, std::move(name)));
     }
   }

@@ -158,8 +158,9 @@ constexpr bool reads_as_all_edges(const cell_genotype& cell) {
 }
 
 inline bool reads_as_all_edges(const genotype& g) {
-  return reads_as_all_edges(in_node_order(g.normal)) &&
-         (!g.has_reduction || reads_as_all_edges(in_node_order(g.reduction)));
+  // One cell alone that does is taken for a mistake in the other.
+  return reads_as_all_edges(in_node_order(g.normal)) ||
+         (g.has_reduction && reads_as_all_edges(in_node_order(g.reduction)));
 }
 
 }  // namespace detail

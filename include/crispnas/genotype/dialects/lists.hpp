@@ -44,7 +44,7 @@ constexpr std::string_view open_list(genotype_reader& in, std::string_view wante
 
 /// After an item: whether another one follows.
 constexpr bool next_item(genotype_reader& in, std::string_view close) {
-  if (in.take(",")) return !in.take(close) && in.ok();
+  if (in.take(",")) return !in.take(close);
   in.expect(close);
   return false;
 }
@@ -124,10 +124,10 @@ constexpr void read_group(genotype_reader& in, written_cell& cell, int inputs, i
   ++cell.groups;
   if (in.peek(close)) in.fail("at least one gene for every node");
   bool more = in.ok();
-  while (more && in.ok()) {
+  while (more) {
     check_capacity(in, cell);
     if (in.ok()) read_call(in, cell, inputs, states);
-    more = next_item(in, close);
+    more = next_item(in, close);  // none after a failure
   }
 }
 
