@@ -1,6 +1,8 @@
 // What the kernels compute for a spec is known to the compiler.
 #include <crispnas/kernels/plan.hpp>
 #include <crispnas/spec.hpp>
+#include <cstddef>
+#include <span>
 #include <string_view>
 
 namespace cn = crispnas;
@@ -61,5 +63,13 @@ constexpr auto mixed = kernels::plan_v<cn::spec<cn::dense_cell<2, 2, mixed_ops>>
 static_assert(mixed.normal[0].stock.size() == 2 && mixed.normal[0].stock[1].edge == 1 &&
               mixed.normal[0].stock[1].op == 1);
 static_assert(mixed.normal[0].units.size() == 2 * 2 && mixed.normal[0].terms.size() == 2 * 2);
+
+// So is a tag of one's own that has a published name: who names it means his own module.
+struct renamed {
+  static constexpr std::string_view name = "sep_conv_3x3";
+};
+constexpr auto named_alike =
+    kernels::plan_v<cn::spec<cn::dense_cell<2, 2, cn::op_set<cn::ops::skip_connect, renamed>>>>;
+static_assert(named_alike.normal[0].units.empty() && named_alike.normal[0].stock.size() == 2);
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -60,7 +61,8 @@ class counted_memory {
 
 }  // namespace
 
-// All forms of new end here, but those that throw nothing.
+// All forms of new end here, the others' definitions call these. The sanitizer's own stay, and count nothing.
+#if !defined(__SANITIZE_ADDRESS__)
 void* operator new(std::size_t size, std::align_val_t alignment) {
   if (counting) heap_bytes += size;
   const auto unit = static_cast<std::size_t>(alignment);
@@ -76,6 +78,7 @@ void* operator new(std::size_t size) {
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#endif
 
 namespace {
 
@@ -129,7 +132,7 @@ kernels::norm_state new_norm(numbers& draw, std::int64_t channels) {
 
 kernels::op_params new_op(numbers& draw, op_kind kind, std::int64_t c, std::int64_t stride,
                           bool bare_pools = false) {
-  kernels::op_params op{kind, {}, {}, true};
+  kernels::op_params op{kind, {}, {}};
   const int k = kernel_of(kind);
   const auto half = [&] {
     op.weights.push_back(draw.normal({c, 1, k, k}, 0.3));
@@ -173,6 +176,7 @@ struct problem {
   std::vector<kernels::mixed_edge> edges;
   kernels::state_shape shape;
   kernels::norm_mode mode;
+  std::vector<char> used;  ///< [edges, ops] or empty: what a cut leaves
 
   problem to(at::ScalarType type) const {
     problem copy = *this;
@@ -260,13 +264,13 @@ Tensor stock_op(const Tensor& x, const kernels::op_params& op, std::int64_t stri
 
 /// The mixed operation as the papers write it.
 Tensor stock_edge(const Tensor& x, const kernels::mixed_edge& edge, const Tensor& op_weights,
-                  kernels::state_shape shape, kernels::norm_mode mode) {
+                  kernels::state_shape shape, kernels::norm_mode mode, const char* used) {
   const auto k = shape.partial;
   const auto seen = x.size(1) / k;
   const Tensor in = x.slice(1, 0, seen);
   Tensor mixed = stock_op(in, {}, shape.stride, mode);
   for (std::size_t o = 0; o < edge.ops.size(); ++o) {
-    if (!edge.ops[o].used) continue;
+    if (used != nullptr && !used[o]) continue;
     mixed = mixed + stock_op(in, edge.ops[o], shape.stride, mode) * op_weights[static_cast<std::int64_t>(o)];
   }
   if (k == 1) return mixed;
@@ -279,7 +283,9 @@ Tensor stock_edge(const Tensor& x, const kernels::mixed_edge& edge, const Tensor
 std::vector<Tensor> stock(const problem& p, std::vector<Tensor> nodes) {
   for (std::size_t e = 0; e < p.edges.size(); ++e) {
     const auto row = static_cast<std::int64_t>(e);
-    const Tensor y = stock_edge(p.x, p.edges[e], p.op_weights[row], p.shape, p.mode) * p.edge_weights[row];
+    const Tensor y = stock_edge(p.x, p.edges[e], p.op_weights[row], p.shape, p.mode,
+                                p.used.empty() ? nullptr : p.used.data() + e * p.edges[e].ops.size()) *
+                     p.edge_weights[row];
     Tensor& node = nodes[static_cast<std::size_t>(p.edges[e].target)];
     node = node.defined() ? node + y : y;
   }
@@ -289,7 +295,7 @@ std::vector<Tensor> stock(const problem& p, std::vector<Tensor> nodes) {
 std::vector<Tensor> fused(const problem& p, std::vector<Tensor> nodes) {
   for (auto& node : nodes) node = node.defined() ? kernels::to_blocked(node) : node;
   auto out = kernels::mixed_state(kernels::to_blocked(p.x), p.op_weights, p.edge_weights, p.edges, nodes,
-                                  p.shape, p.mode);
+                                  p.shape, p.mode, p.used);
   for (auto& node : out) node = node.defined() ? kernels::from_blocked(node, p.shape.batch) : node;
   return out;
 }
@@ -552,7 +558,7 @@ TEST_CASE("bare pools and cut ops") {
     edge.ops[1].norms.clear();
     edge.ops[2].norms.clear();
   }
-  p.edges[0].ops[0].used = false;
+  p.used = {0, 1, 1, 1, 1, 1};
   compare(p, at::kDouble, double_tolerance);
 }
 
@@ -685,8 +691,11 @@ TEST_CASE("a gradient of a gradient is refused") {
   CHECK(message.find("build the super-network with stock operations") != std::string::npos);
 }
 
-TEST_CASE("in the steady state a pass asks for no memory but LibTorch's handles") {
-  // Handles are tensors, nodes of the graph and their lists: as many for small images as for large ones.
+TEST_CASE("in the steady state a pass asks for no memory that grows with the images") {
+  // What remains are LibTorch's handles of tensors and nodes of the graph and short lists: as many bytes for few
+  // and small images as for many and large ones. (Threads have tasks of their own.)
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
   const auto bytes_of_a_pass = [](std::int64_t batch, std::int64_t size) {
     numbers draw;
     const problem p = make_problem(draw, all_ops, batch, 16, size, size, 1, 4, true, {0, 1}).to(at::kFloat);
@@ -714,9 +723,112 @@ TEST_CASE("in the steady state a pass asks for no memory but LibTorch's handles"
   };
   const auto small = bytes_of_a_pass(5, 4);
   const auto large = bytes_of_a_pass(37, 16);
+  at::set_num_threads(threads);
   MESSAGE("bytes of handles in a pass: ", small, ", ", large);
+#if !defined(__SANITIZE_ADDRESS__)
   CHECK(small > 0);
+#endif
   CHECK(large == small);
+}
+
+TEST_CASE("edges that are used again and again give what new ones give") {
+  numbers draw;
+  const std::vector<op_kind> ops{op_kind::max_pool_3x3, op_kind::skip_connect, op_kind::sep_conv_3x3,
+                                 op_kind::dil_conv_5x5};
+  problem large = make_problem(draw, ops, 37, 16, 8, 8, 1, 4, true, {0, 1, 0}).to(at::kFloat);
+  problem small = large;
+  small.x = draw.normal({5, 16, 4, 6}).to(at::kFloat).requires_grad_();
+  small.shape.batch = 5;
+  // All share weights and statistics, which rest, so that results can be compared bit for bit.
+  large.mode.update = small.mode.update = false;
+  problem cut = large;
+  cut.used = {1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0};
+  problem evaluated = small;
+  evaluated.mode.training = false;
+  const auto edges = std::make_shared<kernels::state_edges>(large.edges, 4, 1);
+  const auto again = [&](const problem& p) {
+    auto nodes = kernels::mixed_state(edges, kernels::to_blocked(p.x), p.op_weights, p.edge_weights,
+                                      std::vector<Tensor>(2), p.shape.batch, p.used, p.mode);
+    for (auto& node : nodes) node = kernels::from_blocked(node, p.shape.batch);
+    return nodes;
+  };
+  const auto same = [](const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+    REQUIRE(a.size() == b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      INFO("tensor ", i);
+      REQUIRE(a[i].defined() == b[i].defined());
+      CHECK((!a[i].defined() || at::equal(a[i], b[i])));
+    }
+  };
+  struct outcome {
+    std::vector<Tensor> nodes, gradients;
+  };
+  const auto expected = [&](const problem& p) {
+    outcome o{fused(p, std::vector<Tensor>(2)), {}};
+    o.gradients = gradients(o.nodes, p.leaves());
+    return o;
+  };
+  const outcome of_large = expected(large), of_small = expected(small), of_cut = expected(cut),
+                of_evaluated = expected(evaluated);
+  const std::vector<std::pair<const problem*, const outcome*>> all{
+      {&large, &of_large},         {&small, &of_small}, {&cut, &of_cut},     {&large, &of_large},
+      {&evaluated, &of_evaluated}, {&cut, &of_cut},     {&small, &of_small}, {&large, &of_large}};
+  SUBCASE("one after the other, of other sizes, cut and whole, training and evaluated") {
+    for (const auto& [p, wanted] : all) {
+      const auto nodes = again(*p);
+      same(nodes, wanted->nodes);
+      same(gradients(nodes, p->leaves()), wanted->gradients);
+    }
+  }
+  SUBCASE("several passes before any backward pass") {
+    std::vector<std::vector<Tensor>> nodes;
+    for (const auto& [p, wanted] : all) nodes.push_back(again(*p));
+    for (std::size_t i = all.size(); i-- > 0;) {
+      same(nodes[i], all[i].second->nodes);
+      same(gradients(nodes[i], all[i].first->leaves()), all[i].second->gradients);
+    }
+  }
+  SUBCASE("one graph, several backward passes that ask for different gradients") {
+    const auto nodes = again(large);
+    const auto leaves = large.leaves();
+    const std::vector<Tensor> ones{at::ones_like(nodes[0]), at::ones_like(nodes[1])};
+    const auto first = torch::autograd::grad(nodes, leaves, ones, true);
+    const auto only_ops = torch::autograd::grad(nodes, {leaves[1]}, ones, true);
+    const auto only_x = torch::autograd::grad(nodes, {leaves[0]}, ones, true);
+    same(torch::autograd::grad(nodes, leaves, ones), first);
+    CHECK(at::equal(only_ops[0], first[1]));
+    CHECK(at::equal(only_x[0], first[0]));
+  }
+  SUBCASE("a call that is refused leaves nothing behind") {
+    problem wrong = large;
+    wrong.shape.batch = 3;
+    CHECK_THROWS_AS(again(wrong), crispnas::error);
+    const auto nodes = again(large);
+    same(gradients(nodes, large.leaves()), of_large.gradients);
+  }
+  SUBCASE("the graph outlives the edges") {
+    auto own = std::make_shared<kernels::state_edges>(large.edges, 4, 1);
+    auto nodes = kernels::mixed_state(own, kernels::to_blocked(large.x), large.op_weights, large.edge_weights,
+                                      std::vector<Tensor>(2), 37, {}, large.mode);
+    own.reset();
+    for (auto& node : nodes) node = kernels::from_blocked(node, 37);
+    same(gradients(nodes, large.leaves()), of_large.gradients);
+  }
+  SUBCASE("by several threads at once") {
+    std::vector<std::vector<Tensor>> got(4);
+    std::vector<std::thread> workers;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      workers.emplace_back([&, i] {
+        for (int repeat = 0; repeat < 5; ++repeat) {
+          const problem& p = i % 2 == 0 ? large : small;
+          got[i] = gradients(again(p), p.leaves());
+        }
+      });
+    }
+    for (auto& worker : workers) worker.join();
+    for (std::size_t i = 0; i < got.size(); ++i)
+      same(got[i], i % 2 == 0 ? of_large.gradients : of_small.gradients);
+  }
 }
 
 TEST_CASE("tables that do not fit are refused") {
@@ -737,6 +849,17 @@ TEST_CASE("tables that do not fit are refused") {
   CHECK_THROWS_AS(call(wrong), crispnas::error);
   wrong = make_problem(draw, {op_kind::skip_connect}, 4, 8, 5, 6, 2, 1, true);
   CHECK_THROWS_AS(call(wrong), crispnas::error);
-  CHECK(kernels::supported("sep_conv_3x3"));
-  CHECK(!kernels::supported("conv_7x1_1x7"));
+  wrong = p;  // a column too few, also where a cut is told
+  wrong.op_weights = wrong.op_weights.slice(1, 0, 0);
+  CHECK_THROWS_AS(call(wrong), crispnas::error);
+  wrong = make_problem(draw, {op_kind::sep_conv_3x3, op_kind::dil_conv_3x3}, 4, 8, 6, 6, 1, 4, true);
+  wrong.op_weights = wrong.op_weights.slice(1, 0, 1);
+  wrong.used = {1};
+  CHECK_THROWS_AS(call(wrong), crispnas::error);
+  wrong.op_weights = wrong.op_weights.repeat({1, 2});
+  CHECK_THROWS_AS(call(wrong), crispnas::error);                            // of one op it is not told
+  CHECK_THROWS_AS(fused(p, {draw.normal({4, 8, 6, 4})}), crispnas::error);  // a node of another size
+  CHECK_THROWS_AS(fused(p, {draw.normal({4, 4, 6, 6})}), crispnas::error);
+  CHECK(kernels::find_op("sep_conv_3x3") == op_kind::sep_conv_3x3);
+  CHECK(!kernels::find_op("conv_7x1_1x7"));
 }

@@ -328,6 +328,24 @@ TEST_CASE("ops without a fused form join the kernels' ops in the nodes") {
   }
 }
 
+TEST_CASE("a plan of another spec is refused") {
+  const auto build = [](auto of, auto plan_of) {
+    using spec = decltype(of);
+    cn::any_supernet net(cn::table_v<spec>, cn::nn::detail::factories<typename spec::ops>::table,
+                         cn::kernels::plan_v<decltype(plan_of)>, small_options(cn::compute_path::fused));
+    return net.is_fused();
+  };
+  CHECK(build(darts<>{}, darts<cn::edges_5_of_14>{}));  // the same edges and ops
+  const auto refused = [&](auto of, auto plan_of) {
+    return contains(message_of([&] { build(of, plan_of); }), "plan");
+  };
+  CHECK(refused(darts<cn::edges_3_of_14>{}, darts<>{}));  // an edge that does not exist
+  CHECK(refused(darts<>{}, nb201{}));
+  CHECK(refused(nb201{}, darts<>{}));
+  CHECK(refused(cn::spec<cn::dense_cell<2, 2, cn::darts_ops>>{}, darts<>{}));
+  CHECK(refused(darts<>{}, cn::spec<cn::darts_cell_with_none>{}));
+}
+
 TEST_CASE("without any op that has a fused form there is nothing for the kernels") {
   using foreign = cn::spec<cn::dense_cell<2, 2, cn::op_set<cn::ops::skip_connect, cn::ops::conv_7x1_1x7>>>;
   CHECK(cn::supernet<foreign>(small_options(cn::compute_path::automatic)).is_fused());  // its stride-2 skip

@@ -19,7 +19,7 @@ struct backward_sums {
     const std::ptrdiff_t step = rows * row_size;
     T* largest = memory.take<T>(step);
     T* total = memory.take<T>(step);
-    T* sums = memory.zeros<T>(job.edge_sums_size * L);
+    double* sums = memory.zeros<double>(job.edge_sums_size * L);
 
     for (int y = 0; y < job.out_height; y += rows) {
       const int n = std::min(rows, job.out_height - y) * job.out_width;
@@ -27,7 +27,7 @@ struct backward_sums {
       for (const auto& edge : job.edges) {
         const T* g = edge.gradient + block * job.channels * job.out_plane() + offset;
         const std::ptrdiff_t g_step = job.partial * job.out_plane();
-        T* at = sums + edge.sums * L;
+        double* at = sums + edge.sums * L;
         for (int j = 0; j < job.seen; ++j, at += L) add_sum<S>(g + j * g_step, at, n);
         for (const auto& term : job.terms_of(edge)) {
           if (term.norm < 0 && !job.wanted.coefficients) {
@@ -48,7 +48,7 @@ struct backward_sums {
 
   template <class S, class T = typename S::scalar>
   static CRISPNAS_INLINE void bypass(const state_job<T>& job, std::int64_t block, int i, int y, int n,
-                                     T* largest, T* total, T* sums) {
+                                     T* largest, T* total, double* sums) {
     constexpr int L = S::lanes;
     const std::ptrdiff_t step = std::ptrdiff_t{job.out_width} * L;
     const T* in = job.state(block, job.seen + i);
@@ -242,7 +242,7 @@ struct backward_last {
     const std::ptrdiff_t step = std::ptrdiff_t{n} * L;
     const padded<T> du(shared.memory, job.seen, job.out_height, n, widest_padding(job), L);
     const padded<T> hidden(shared.memory, job.seen, job.out_height, n, widest_padding(job), L);
-    T* unit_sums = shared.memory.template take<T>(std::int64_t{2} * job.seen * L);
+    double* unit_sums = shared.memory.template take<double>(std::int64_t{2} * job.seen * L);
     for (int c = 0; c < job.seen; ++c) {
       clear_border<S>(du, c, job.out_height, n);
       clear_border<S>(hidden, c, job.out_height, n);
@@ -281,13 +281,13 @@ struct backward_last {
   template <class S, class T = typename S::scalar>
   static CRISPNAS_INLINE void through_norm(const state_job<T>& job, const conv_unit<T>& unit,
                                            std::int64_t block, const padded<T>& du, const padded<T>& hidden,
-                                           T* sums) {
+                                           double* sums) {
     constexpr int L = S::lanes;
     const auto& parent = job.units[static_cast<std::size_t>(unit.parent)];
     const int n = job.out_width;
     const typename S::vec zero{};
     T* dy = job.unit_dy(parent, block);
-    std::memset(static_cast<void*>(sums), 0, static_cast<std::size_t>(2 * job.seen * L) * sizeof(T));
+    std::memset(static_cast<void*>(sums), 0, static_cast<std::size_t>(2 * job.seen * L) * sizeof(double));
     for (int c = 0; c < job.seen; ++c) {
       for (int y = 0; y < job.out_height; ++y, dy += n * L) {
         depthwise_back_row<S, false>(unit, du, c, y, dy, n);

@@ -1,9 +1,15 @@
 // From the plan of a state's edges and the tensors of a call to the job that the kernels read.
 #pragma once
 
+#include <c10/core/ScalarType.h>
+
+#include <algorithm>
+#include <cmath>
 #include <crispnas/kernels/state_edges.hpp>
 #include <crispnas/kernels/statistics.hpp>
 #include <crispnas/kernels/vec.hpp>
+#include <cstddef>
+#include <cstdint>
 
 namespace crispnas::kernels {
 
@@ -62,12 +68,10 @@ class binder {
       const int index = static_cast<int>(e);
       const std::int64_t row = plan.edges[e].row;
       const auto& ops = from_.edges()[e].ops;
-      expect(static_cast<std::int64_t>(ops.size()) == to_.ops,
-             "op_weights must have a column for each op of each edge.");
       const bool any = to_.any_used(row);
       if (any) open(plan.edges[e], op_weights, edge_weights);
       for (std::size_t o = 0; o < ops.size(); ++o) {
-        const bool used = ops[o].used && to_.is_used(row, static_cast<std::int64_t>(o));
+        const bool used = to_.is_used(row, static_cast<std::int64_t>(o));
         const auto here = [&](const auto& planned) {
           return planned.edge == index && planned.op == static_cast<int>(o);
         };
@@ -191,10 +195,7 @@ class binder {
       const bool maximum = planned.from == source::maximum;
       (maximum ? job_.maximum : job_.average) = true;
       // The slot is not known before all units are: -1 and -2 stand for it until then.
-      if (planned.normalized) {
-        expect(op.norms.size() == 1, "the plan says that pools are normalized, but one has no norm.");
-        made.norm = norm(op.norms[0], maximum ? -1 : -2);
-      }
+      if (planned.normalized) made.norm = norm(op.norms[0], maximum ? -1 : -2);
     }
     job_.terms.push_back(made);
   }

@@ -67,7 +67,7 @@ CRISPNAS_INLINE void dense_row(const state_job<T>& job, const conv_unit<T>& unit
 }
 
 template <class T>
-inline void store_moments(const state_job<T>& job, std::int64_t block, int slot, const T* sums) {
+inline void store_moments(const state_job<T>& job, std::int64_t block, int slot, const double* sums) {
   const int valid = job.valid_lanes(block);
   double* to = job.sums + (block * job.slots + slot) * job.seen * 2;
   for (int i = 0; i < 2 * job.seen; ++i) to[i] = lane_sum(sums + i * job.lanes, valid);
@@ -76,10 +76,11 @@ inline void store_moments(const state_job<T>& job, std::int64_t block, int slot,
 /// z of a unit from padded planes, and its moments. `u` holds a row of all channels.
 template <class S, class T = typename S::scalar>
 CRISPNAS_INLINE void unit_forward(const state_job<T>& job, const conv_unit<T>& unit, std::int64_t block,
-                                  const padded<T>& planes, T* u, T* sums) {
+                                  const padded<T>& planes, T* u, double* sums) {
   const int n = job.out_width;
   const std::ptrdiff_t step = std::ptrdiff_t{n} * S::lanes;
-  std::memset(static_cast<void*>(sums), 0, static_cast<std::size_t>(2 * job.seen * S::lanes) * sizeof(T));
+  std::memset(static_cast<void*>(sums), 0,
+              static_cast<std::size_t>(2 * job.seen * S::lanes) * sizeof(double));
   T* z = job.unit_z(unit, block);
   for (int y = 0; y < job.out_height; ++y, z += step) {
     if (unit.kind == gather::dense) {
@@ -125,7 +126,7 @@ struct forward_first {
     constexpr int L = S::lanes;
     scratch& memory = scratch::of_this_thread();
     T* u = memory.take<T>(std::int64_t{2} * job.seen * job.out_width * L);
-    T* sums = memory.take<T>(std::int64_t{2} * job.seen * L);
+    double* sums = memory.take<double>(std::int64_t{2} * job.seen * L);
     const padded<T> planes(memory, job.depthwise ? job.seen : 0, job.height, job.width, job.padding, L);
     if (job.depthwise) {
       for (int c = 0; c < job.seen; ++c)
@@ -140,10 +141,10 @@ struct forward_first {
   }
 
   template <class S, bool Average, class T = typename S::scalar>
-  static CRISPNAS_INLINE void pool(const state_job<T>& job, std::int64_t block, T* columns, T* sums) {
+  static CRISPNAS_INLINE void pool(const state_job<T>& job, std::int64_t block, T* columns, double* sums) {
     const int n = job.out_width;
     const std::ptrdiff_t step = std::ptrdiff_t{n} * S::lanes;
-    std::memset(sums, 0, static_cast<std::size_t>(2 * job.seen * S::lanes) * sizeof(T));
+    std::memset(sums, 0, static_cast<std::size_t>(2 * job.seen * S::lanes) * sizeof(double));
     T* out = job.pool(Average, block);
     for (int c = 0; c < job.seen; ++c) {
       for (int y = 0; y < job.out_height; ++y, out += step) {
@@ -162,7 +163,7 @@ struct forward_second {
     constexpr int L = S::lanes;
     scratch& memory = scratch::of_this_thread();
     T* u = memory.take<T>(std::int64_t{job.seen} * job.out_width * L);
-    T* sums = memory.take<T>(std::int64_t{2} * job.seen * L);
+    double* sums = memory.take<double>(std::int64_t{2} * job.seen * L);
     int padding = 0;
     for (const auto& unit : job.units)
       padding = unit.parent >= 0 ? std::max(padding, unit.padding()) : padding;

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <crispnas/kernels/backward.hpp>
 #include <crispnas/kernels/bind.hpp>
 #include <crispnas/kernels/once.hpp>
 #include <crispnas/kernels/separate.hpp>
+#include <crispnas/kernels/state_edges.hpp>
 #include <crispnas/kernels/workspace.hpp>
 #include <memory>
 #include <utility>
@@ -56,8 +58,13 @@ struct mixed_state_function : torch::autograd::Function<mixed_state_function<T>>
     auto& memory = workspace::of_process();
     for (auto& edge : job.edges) {
       at::Tensor& node = out[static_cast<std::size_t>(edge.target)];
+      const std::array<std::int64_t, 5> shape{job.blocks, job.channels, job.out_height, job.out_width,
+                                              job.lanes};
+      expect(!node.defined() ||
+                 (node.sizes() == at::IntArrayRef(shape) && node.scalar_type() == x.scalar_type()),
+             "a node to add to is not of the size and type of what is added.");
       if (!node.defined()) {
-        node = memory.take({job.blocks, job.channels, job.out_height, job.out_width, job.lanes}, x.options());
+        node = memory.take(shape, x.options());
         edge.first = true;
       }
       edge.out = node.data_ptr<T>();
@@ -249,6 +256,10 @@ std::vector<at::Tensor> run_state(const std::shared_ptr<state_edges>& edges, con
   bound.used.assign(used.begin(), used.end());
   bound.started.clear();
   bound.place.assign(nodes.size(), -1);
+  for (const auto& edge : edges->edges()) {
+    expect(static_cast<std::int64_t>(edge.ops.size()) == bound.ops,
+           "op_weights must have a column for each op of each edge.");
+  }
   torch::autograd::variable_list inputs{x, op_weights};
   if (edge_weights.defined()) inputs.push_back(edge_weights);
   for (const auto& edge : edges->plan().edges) {
@@ -264,7 +275,7 @@ std::vector<at::Tensor> run_state(const std::shared_ptr<state_edges>& edges, con
   for (std::size_t e = 0; e < edges->edges().size(); ++e) {
     const auto& ops = edges->edges()[e].ops;
     for (std::size_t o = 0; o < ops.size(); ++o) {
-      if (ops[o].used && bound.is_used(edges->plan().edges[e].row, static_cast<std::int64_t>(o)))
+      if (bound.is_used(edges->plan().edges[e].row, static_cast<std::int64_t>(o)))
         inputs.insert(inputs.end(), ops[o].weights.begin(), ops[o].weights.end());
     }
   }
@@ -284,8 +295,8 @@ std::vector<at::Tensor> run_state(const std::shared_ptr<state_edges>& edges, con
 /// undefined where nothing has been added yet; defined ones are added to in place. used: [rows, ops], what a
 /// cut leaves, or empty for all. Returns the nodes. Gradients: x, op_weights, edge_weights, nodes, weights of
 /// the ops; first order only. Throws crispnas::error where tables and tensors do not fit.
-/// In the steady state planes, sums and plans come from memory that is kept; only LibTorch's handles of
-/// tensors and nodes of the graph are made anew.
+/// In the steady state all memory that grows with the images (planes, sums) is kept from earlier calls;
+/// LibTorch's handles of tensors and nodes of the graph and some short lists are made anew.
 CRISPNAS_KERNELS_INLINE std::vector<at::Tensor> mixed_state(const std::shared_ptr<state_edges>& edges,
                                                             const at::Tensor& x, const at::Tensor& op_weights,
                                                             const at::Tensor& edge_weights,
@@ -311,9 +322,10 @@ CRISPNAS_KERNELS_INLINE std::vector<at::Tensor> mixed_state(const at::Tensor& x,
                                                             const at::Tensor& edge_weights,
                                                             const std::vector<mixed_edge>& edges,
                                                             const std::vector<at::Tensor>& nodes,
-                                                            state_shape shape, norm_mode mode) {
+                                                            state_shape shape, norm_mode mode,
+                                                            const std::vector<char>& used = {}) {
   return mixed_state(std::make_shared<state_edges>(edges, shape.partial, shape.stride), x, op_weights,
-                     edge_weights, nodes, shape.batch, {}, mode);
+                     edge_weights, nodes, shape.batch, used, mode);
 }
 
 }  // namespace crispnas::kernels

@@ -5,10 +5,12 @@
 
 #include <array>
 #include <crispnas/spec/spec.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace crispnas::kernels {
@@ -50,9 +52,8 @@ constexpr std::optional<op_kind> find_op(std::string_view name) {
   return std::nullopt;
 }
 
-/// Whether the operation of this published name has a fused form at this stride.
-constexpr bool supported(std::string_view name, std::int64_t stride = 1) {
-  const auto kind = find_op(name);
+/// Whether an operation has a fused form at this stride.
+constexpr bool is_fused(std::optional<op_kind> kind, int stride) {
   return kind.has_value() && (stride == 1 || *kind != op_kind::nor_conv_3x3);
 }
 
@@ -183,18 +184,33 @@ struct plan_lists {
   Stock stock;
 };
 
+/// The kinds of an op set's tags. A tag of one's own has none, whatever its name.
+template <class Op, class... Tags>
+constexpr std::optional<op_kind> kind_among() {
+  return (std::is_same_v<Op, Tags> || ...) ? find_op(Op::name) : std::nullopt;
+}
+template <class OpSet>
+struct kinds_of;
+template <template <class...> class Set, class... Ops>
+struct kinds_of<Set<Ops...>> {
+  static constexpr std::array<std::optional<op_kind>, sizeof...(Ops)> value{
+      kind_among<Ops, ops::none, ops::max_pool_3x3, ops::avg_pool_3x3, ops::skip_connect, ops::sep_conv_3x3,
+                 ops::sep_conv_5x5, ops::sep_conv_7x7, ops::dil_conv_3x3, ops::dil_conv_5x5,
+                 ops::nor_conv_1x1, ops::nor_conv_3x3>()...};
+};
+
 /// The edges of a cell that leave `state` and exist, with all ops.
 template <class Lists>
-constexpr void plan_edges(Lists& to, const cell_table& cell, int state, std::span<const std::string_view> ops,
-                          int stride, bool normalized_pools) {
+constexpr void plan_edges(Lists& to, const cell_table& cell, int state,
+                          std::span<const std::optional<op_kind>> ops, int stride, bool normalized_pools) {
   int next = 0;
   for (std::size_t e = 0; e < cell.edges.size(); ++e) {
     if (cell.edges[e].from != state || !cell.has(e)) continue;
     to.edges.push_back({static_cast<int>(e), cell.edges[e].to - cell.inputs});
     for (std::size_t o = 0; o < ops.size(); ++o) {
       const int op = static_cast<int>(o);
-      if (supported(ops[o], stride)) {
-        plan_op(to, next, op, *find_op(ops[o]), stride, normalized_pools);
+      if (is_fused(ops[o], stride)) {
+        plan_op(to, next, op, *ops[o], stride, normalized_pools);
       } else {
         to.stock.push_back({next, op});
       }
@@ -209,13 +225,14 @@ class planned_state {
   static constexpr auto edges_of_cell = Cell::edges;
   static constexpr cell_table table{Cell::inputs, Cell::nodes, edges_of_cell, Present, {}, Cell::output};
   static constexpr std::size_t most_edges = Cell::edges.size();
-  static constexpr std::size_t most_terms = most_edges * Cell::ops::names.size();
+  static constexpr auto kinds = kinds_of<typename Cell::ops>::value;
+  static constexpr std::size_t most_terms = most_edges * kinds.size();
 
   static constexpr auto make() {
     plan_lists<fixed_list<edge_plan, most_edges>, fixed_list<unit_plan, 2 * most_terms>,
                fixed_list<term_plan, most_terms>, fixed_list<stock_op, most_terms>>
         made;
-    plan_edges(made, table, State, Cell::ops::names, Stride, Cell::layout == skeleton::stacked);
+    plan_edges(made, table, State, kinds, Stride, Cell::layout == skeleton::stacked);
     return made;
   }
   template <std::size_t Count, class T, std::size_t Capacity>
@@ -240,8 +257,9 @@ template <class Cell, std::uint64_t Present, bool Reduces,
 struct planned_cell;
 template <class Cell, std::uint64_t Present, bool Reduces, int... States>
 struct planned_cell<Cell, Present, Reduces, std::integer_sequence<int, States...>> {
+  static constexpr int stride_of(int state) { return Reduces && state < Cell::inputs ? 2 : 1; }
   static constexpr std::array<state_plan, sizeof...(States)> states{
-      planned_state < Cell, Present, States, Reduces&& States<Cell::inputs ? 2 : 1>::plan...};
+      planned_state<Cell, Present, States, stride_of(States)>::plan...};
 };
 
 }  // namespace detail

@@ -78,8 +78,11 @@ struct preprocess_function : torch::autograd::Function<preprocess_function<T>> {
     if (job.batch_norm) for_blocks<preprocess_sums, T>(job, job.blocks);
     for (std::size_t c = 0; c < channels; ++c) {
       const auto column = static_cast<std::int64_t>(2 * c);
-      const double s0 = block_sum(job.sums, job.blocks, 2 * job.channels, column);
-      const double s1 = block_sum(job.sums, job.blocks, 2 * job.channels, column + 1);
+      const auto sum = [&](std::int64_t at) {  // running statistics have no part in a gradient
+        return job.batch_norm ? block_sum(job.sums, job.blocks, 2 * job.channels, at) : 0.0;
+      };
+      const double s0 = sum(column);
+      const double s1 = sum(column + 1);
       affine<T> k =
           norm_gradient<T>(job.batch_norm, 1, 0, 1, s0, s1, count);  // the output is already normalized
       const T scale = job.scale[c];

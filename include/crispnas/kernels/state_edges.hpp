@@ -4,7 +4,10 @@
 
 #include <crispnas/error.hpp>
 #include <crispnas/kernels/job.hpp>
+#include <crispnas/kernels/plan.hpp>
 #include <crispnas/kernels/tables.hpp>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -22,7 +25,7 @@ struct unit_weights {
   int bias = -1;
 };
 
-/// A job with what only the host needs. From the forward pass to the backward pass it belongs to a node of
+/// A job with what only the host needs. From the forward pass until the graph is freed it belongs to a node of
 /// the graph, otherwise to the state's edges.
 template <class T>
 struct bound_state {
@@ -64,9 +67,7 @@ inline void expect(bool holds, const char* message) {
 inline std::vector<at::Tensor> flat_weights(const std::vector<mixed_edge>& edges) {
   std::vector<at::Tensor> flat;
   for (const auto& edge : edges) {
-    for (const auto& op : edge.ops) {
-      if (op.used) flat.insert(flat.end(), op.weights.begin(), op.weights.end());
-    }
+    for (const auto& op : edge.ops) flat.insert(flat.end(), op.weights.begin(), op.weights.end());
   }
   return flat;
 }
@@ -77,7 +78,17 @@ class state_edges {
   state_edges(const state_plan& plan, std::vector<mixed_edge> edges, std::int64_t partial)
       : plan_(plan), edges_(std::move(edges)), partial_(partial) {
     detail::expect(edges_.size() == plan_.edges.size(), "the plan is one of other edges.");
+    for (std::size_t e = 0; e < edges_.size(); ++e)
+      detail::expect(edges_[e].target == plan_.edges[e].target, "the plan is one of other edges.");
     check_ops();
+    for (const auto& term : plan_.terms) {
+      const auto& ops = edges_[static_cast<std::size_t>(term.edge)].ops;
+      detail::expect(static_cast<std::size_t>(term.op) < ops.size(), "the plan is one of other ops.");
+      if (term.from == source::maximum || term.from == source::average) {
+        detail::expect(ops[static_cast<std::size_t>(term.op)].norms.empty() != term.normalized,
+                       "a pool is normalized in the plan and bare among the ops, or the other way round.");
+      }
+    }
   }
 
   /// Edges that no spec knows: the plan is made now. Row e of the op weights belongs to edge e.
@@ -92,8 +103,7 @@ class state_edges {
         const op_params& op = edges_[e].ops[o];
         detail::expect(stride == 1 || op.kind != op_kind::nor_conv_3x3,
                        "nor_conv_3x3 has a fused form at stride 1 only.");
-        if (op.used)
-          detail::plan_op(own_, edge, static_cast<int>(o), op.kind, plan_.stride, !op.norms.empty());
+        detail::plan_op(own_, edge, static_cast<int>(o), op.kind, plan_.stride, !op.norms.empty());
       }
     }
     plan_.edges = own_.edges;
@@ -108,18 +118,21 @@ class state_edges {
   const std::vector<mixed_edge>& edges() const { return edges_; }
   std::int64_t partial() const { return partial_; }
 
-  /// A bound state whose memory is known to suffice, if there was a pass before.
+  /// A bound state, with the memory of an earlier pass if there is one that has ended.
   template <class T>
   std::unique_ptr<bound_state<T>> take() {
     const std::lock_guard lock(mutex_);
     auto& unused = jobs<T>();
-    if (unused.empty()) return std::make_unique<bound_state<T>>();
+    if (unused.empty()) {
+      unused.reserve(++made_);  // so that giving back cannot fail
+      return std::make_unique<bound_state<T>>();
+    }
     auto last = std::move(unused.back());
     unused.pop_back();
     return last;
   }
   template <class T>
-  void give_back(std::unique_ptr<bound_state<T>> bound) {
+  void give_back(std::unique_ptr<bound_state<T>> bound) noexcept {
     const std::lock_guard lock(mutex_);
     jobs<T>().push_back(std::move(bound));
   }
@@ -141,7 +154,6 @@ class state_edges {
         const auto has = [&](std::size_t weights, std::size_t norms) {
           return op.weights.size() == weights && op.norms.size() == norms;
         };
-        if (!op.used) continue;
         switch (op.kind) {
           case op_kind::none:
             break;
@@ -180,6 +192,7 @@ class state_edges {
   std::vector<mixed_edge> edges_;
   std::int64_t partial_;
   std::mutex mutex_;
+  std::size_t made_ = 0;
   std::vector<std::unique_ptr<bound_state<float>>> floats_;
   std::vector<std::unique_ptr<bound_state<double>>> doubles_;
 };

@@ -1,4 +1,5 @@
-// Sums over pixels, per lane: moments for batch statistics, products for gradients.
+// Sums over pixels, per lane: moments for batch statistics, products for gradients. A row is added up in T, in
+// several chains; rows in double, so that long sums lose no more than short ones.
 #pragma once
 
 #include <crispnas/kernels/vec.hpp>
@@ -6,9 +7,17 @@
 
 namespace crispnas::kernels {
 
+/// sums[lane] += v
+template <class S>
+CRISPNAS_INLINE void add_lanes(const typename S::vec& v, double* sums) {
+  typedef double wide
+      __attribute__((vector_size(S::lanes * sizeof(double)), may_alias, aligned(sizeof(double))));
+  *reinterpret_cast<wide*>(sums) += __builtin_convertvector(v, wide);
+}
+
 /// Adds a row's sums of z and z^2 to `sums`, [seen, 2, lanes].
 template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void add_moments(int channels, const T* z, std::ptrdiff_t z_step, T* sums, int n) {
+CRISPNAS_INLINE void add_moments(int channels, const T* z, std::ptrdiff_t z_step, double* sums, int n) {
   for (int j = 0; j < channels; ++j, z += z_step, sums += 2 * S::lanes) {
     typename S::vec s0{}, s1{}, q0{}, q1{};
     int x = 0;
@@ -25,14 +34,16 @@ CRISPNAS_INLINE void add_moments(int channels, const T* z, std::ptrdiff_t z_step
       s0 += a;
       q0 += a * a;
     }
-    S::at(sums) += s0 + s1;
-    S::at(sums + S::lanes) += q0 + q1;
+    s0 += s1;
+    q0 += q1;
+    add_lanes<S>(s0, sums);
+    add_lanes<S>(q0, sums + S::lanes);
   }
 }
 
 /// sum += the products of n pixels.
 template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void add_product(const T* a, const T* b, T* sum, int n) {
+CRISPNAS_INLINE void add_product(const T* a, const T* b, double* sum, int n) {
   constexpr int chains = 4;  // of additions: enough to hide their latency
   typename S::vec s[chains]{};
   int x = 0;
@@ -41,12 +52,13 @@ CRISPNAS_INLINE void add_product(const T* a, const T* b, T* sum, int n) {
     for (int i = 0; i < chains; ++i) s[i] += S::at(a + (x + i) * S::lanes) * S::at(b + (x + i) * S::lanes);
   }
   for (; x < n; ++x) s[0] += S::at(a + x * S::lanes) * S::at(b + x * S::lanes);
-  S::at(sum) += (s[0] + s[1]) + (s[2] + s[3]);
+  s[0] = (s[0] + s[1]) + (s[2] + s[3]);
+  add_lanes<S>(s[0], sum);
 }
 
 /// sum += n pixels.
 template <class S, class T = typename S::scalar>
-CRISPNAS_INLINE void add_sum(const T* a, T* sum, int n) {
+CRISPNAS_INLINE void add_sum(const T* a, double* sum, int n) {
   constexpr int chains = 4;
   typename S::vec s[chains]{};
   int x = 0;
@@ -55,7 +67,8 @@ CRISPNAS_INLINE void add_sum(const T* a, T* sum, int n) {
     for (int i = 0; i < chains; ++i) s[i] += S::at(a + (x + i) * S::lanes);
   }
   for (; x < n; ++x) s[0] += S::at(a + x * S::lanes);
-  S::at(sum) += (s[0] + s[1]) + (s[2] + s[3]);
+  s[0] = (s[0] + s[1]) + (s[2] + s[3]);
+  add_lanes<S>(s[0], sum);
 }
 
 }  // namespace crispnas::kernels

@@ -29,7 +29,6 @@ struct op_params {
   op_kind kind = op_kind::none;
   std::vector<at::Tensor> weights;
   std::vector<norm_state> norms;
-  bool used = true;  ///< false: the operation is cut and costs nothing (its weight gets gradient 0)
 };
 
 /// One edge that leaves the state. `ops` in the order of the columns of op_weights.

@@ -13,6 +13,7 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -50,7 +51,7 @@ class workspace {
   void release() {
     const std::lock_guard lock(mutex_);
     for (const auto& [size, memory] : unused_) {
-      sizes_.erase(memory);
+      taken_.erase(memory);
       std::free(memory);
     }
     unused_.clear();
@@ -60,35 +61,37 @@ class workspace {
   static constexpr std::size_t smallest = 256;
   static constexpr std::size_t unit = std::size_t{1} << 18;
   static constexpr std::size_t huge_page = std::size_t{1} << 21;
+  using blocks = std::multimap<std::size_t, void*>;
 
   void* find(std::size_t size) {
     const std::lock_guard lock(mutex_);
     const auto fit = unused_.lower_bound(size);
     if (fit != unused_.end() && fit->first <= size + size / 4) {
       void* memory = fit->second;
-      unused_.erase(fit);
+      taken_.at(memory) = unused_.extract(fit);
       return memory;
     }
     const std::size_t alignment = size >= huge_page ? huge_page : size >= unit ? 4096 : 64;
-    ++requests_;
     const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
     void* memory = std::aligned_alloc(alignment, rounded);
     if (memory == nullptr) throw std::bad_alloc();
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     if (alignment == huge_page) madvise(memory, rounded, MADV_HUGEPAGE);
 #endif
-    sizes_[memory] = size;
+    ++requests_;
+    taken_[memory] = unused_.extract(unused_.emplace(size, memory));
     return memory;
   }
 
   void give_back(void* memory) {
     const std::lock_guard lock(mutex_);
-    unused_.emplace(sizes_.at(memory), memory);
+    unused_.insert(std::move(taken_.at(memory)));
   }
 
   std::mutex mutex_;
-  std::multimap<std::size_t, void*> unused_;
-  std::map<void*, std::size_t> sizes_;
+  blocks unused_;  ///< by size
+  std::map<void*, blocks::node_type>
+      taken_;  ///< of every block: its place among the unused, while it is used
   std::int64_t requests_ = 0;
 };
 

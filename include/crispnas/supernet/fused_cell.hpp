@@ -2,11 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <crispnas/error.hpp>
 #include <crispnas/kernels/kernels.hpp>
 #include <crispnas/spec/table.hpp>
 #include <crispnas/supernet/search_cell.hpp>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace crispnas {
@@ -33,14 +35,20 @@ class fused_cell {
   fused_cell(std::shared_ptr<search_cell> cell, const space_table& space,
              std::span<const kernels::state_plan> plan)
       : cell_(std::move(cell)), partial_(space.partial) {
+    check(static_cast<int>(plan.size()) == cell_->table().states());
     for (const auto& of_state : plan) {
       std::vector<kernels::mixed_edge> edges;
       for (std::size_t e = 0; e < of_state.edges.size(); ++e) {
-        const auto& mixed = *cell_->mixed()[static_cast<std::size_t>(of_state.edges[e].row)];
+        const auto row = static_cast<std::size_t>(of_state.edges[e].row);
+        check(row < cell_->mixed().size() && cell_->mixed()[row] &&
+              cell_->table().edges[row].to - cell_->table().inputs == of_state.edges[e].target);
+        const auto& mixed = *cell_->mixed()[row];
+        check(mixed.stride() == of_state.stride);
         kernels::mixed_edge edge{of_state.edges[e].target, {}};
         for (std::size_t o = 0; o < mixed.ops().size(); ++o) {
           kernels::op_params op;
           if (!is_stock(of_state, e, o)) {
+            check(kernels::find_op(space.op_names[o]).has_value());
             op.kind = *kernels::find_op(space.op_names[o]);
             op.weights = mixed.ops()[o]->parameters();
             op.norms = norms_of(*mixed.ops()[o]);
@@ -84,6 +92,15 @@ class fused_cell {
   }
 
  private:
+  static void check(bool fits) {
+    if (!fits) {
+      throw error(
+          "crispnas::supernet: the kernels' plan is one of another spec. Table, ops and plan must come from "
+          "one "
+          "spec (configuration_of).");
+    }
+  }
+
   static bool is_stock(const kernels::state_plan& plan, std::size_t edge, std::size_t op) {
     return std::any_of(plan.stock.begin(), plan.stock.end(), [&](const kernels::stock_op& stock) {
       return stock.edge == static_cast<int>(edge) && stock.op == static_cast<int>(op);
