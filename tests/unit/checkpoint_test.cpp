@@ -1,4 +1,5 @@
 // Checkpoints of a small state: what comes back, what is refused, and what a save leaves when any of its calls fails.
+#include <algorithm>
 #include <crispnas/io/checkpoints.hpp>
 #include <crispnas/io/random_state.hpp>
 #include <iterator>
@@ -457,6 +458,47 @@ TEST_CASE("an output of one byte that is gone is missed, parts of a state have t
   CHECK_SAYS(message_of([&] { saved.load(run.state()); }),
              "metrics.csv' has 0 bytes, but had 1 when it was made");
   CHECK(run.state().entries().back().name == "random.cpu");
+}
+
+TEST_CASE("the room that a checkpoint is said to need suffices, and is not much more than it takes") {
+  struct small_disk final : cn::file_calls {
+    std::uint64_t room = 0;
+    int free_bytes(const char*, std::uint64_t& bytes) override {
+      bytes = room;
+      return 0;
+    }
+  } calls;
+  const tests::temporary_folder folder;
+  quiet_log log;
+  small_run run;
+  auto options = log.options();
+  options.calls = &calls;
+  cn::checkpoints saved(folder.path(), options);
+  const auto refused = [&](std::uint64_t room) {
+    calls.room = room;
+    const auto message = message_of([&] { saved.save(run.state(), ""); });
+    return message.find("no checkpoint can be written") != std::string::npos;
+  };
+  std::uint64_t low = 0;  // refused
+  std::uint64_t high = std::uint64_t{1} << 22;
+  REQUIRE(refused(low));
+  REQUIRE(!refused(high));
+  while (high - low > 1) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    (refused(middle) ? low : high) = middle;
+  }
+  std::uint64_t written = 0;
+  for (const auto& generation : std::filesystem::directory_iterator(saved.folder())) {
+    if (!generation.is_directory()) continue;
+    std::uint64_t bytes = 0;
+    for (const auto& file : std::filesystem::directory_iterator(generation)) bytes += file.file_size();
+    written = std::max(written, bytes);
+  }
+  CAPTURE(high);
+  CAPTURE(written);
+  CHECK(written > 0);
+  CHECK(high >= written);
+  CHECK(high <= written + written / 2 + 4096);
 }
 
 TEST_CASE("too little room is told before anything is written") {

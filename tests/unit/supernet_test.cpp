@@ -238,6 +238,38 @@ TEST_CASE("channel shuffle by hand") {
   const at::Tensor x = at::arange(8, at::kDouble).view({1, 8, 1, 1});
   CHECK(test::numbers(cn::nn::channel_shuffle(x, 4)) == std::vector<double>{0, 2, 4, 6, 1, 3, 5, 7});
   CHECK(test::numbers(cn::nn::channel_shuffle(x, 2)) == std::vector<double>{0, 4, 1, 5, 2, 6, 3, 7});
+  const at::Tensor wide = at::arange(24, at::kDouble).view({1, 4, 2, 3});
+  const at::Tensor shuffled = cn::nn::channel_shuffle(wide, 2);
+  REQUIRE(shuffled.sizes().vec() == std::vector<std::int64_t>{1, 4, 2, 3});
+  for (std::int64_t c = 0; c < 4; ++c) {
+    CHECK(at::equal(shuffled.select(1, c), wide.select(1, c / 2 + c % 2 * 2)));
+  }
+}
+
+TEST_CASE("a mixed operation of which nothing is left passes the other channels by") {
+  cn::supernet<darts<cn::partial_channels<2>>> net(small_options());
+  const auto places = net.named_modules("", false);
+  const auto find = [&](const std::string& name) {
+    return std::dynamic_pointer_cast<cn::nn::mixed_op>(places[name]);
+  };
+  const at::Tensor x =
+      at::randn({3, 8, 6, 4}, at::detail::createCPUGenerator(2), at::TensorOptions().dtype(at::kDouble));
+  const std::vector<char> nothing(7, 0);
+  const auto normal = find("cells.0._ops.0");
+  REQUIRE(normal);
+  const at::Tensor y = normal->forward(x, at::zeros({7}, at::kDouble), nothing);
+  REQUIRE(y.sizes() == x.sizes());
+  for (std::int64_t c = 0; c < 4; ++c) {
+    CHECK(test::largest(y.select(1, 2 * c)) == 0);
+    CHECK(at::equal(y.select(1, 2 * c + 1), x.select(1, 4 + c)));
+  }
+}
+
+TEST_CASE("the authors' alpha by hand") {
+  const at::Tensor alpha = test::doubles({-1.0, -0.5, -0.25, 0.5, 1.5});
+  CHECK(test::numbers(cn::authors_alpha(alpha)) == std::vector<double>{-8, -1, -0.5, 1, 3});
+  const at::Tensor weights = cn::op_weights(cn::table_v<cn::authors_code_spec>, alpha.view({1, 5}));
+  CHECK(test::difference(weights, at::softmax(test::doubles({-8, -1, -0.5, 1, 3}).view({1, 5}), 1)) < 1e-15);
 }
 
 TEST_CASE("logits and every gradient equal those of a second implementation") {

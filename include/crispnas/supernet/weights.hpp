@@ -115,7 +115,7 @@ inline at::Tensor edge_shares(const space_table& space, const cell_table& cell, 
     shares = at::zeros_like(b);
     for (const group_table& group : groups) {
       const std::uint64_t members = group.edges & cell.present;
-      if (members == 0 || group.kept == 0) continue;
+      if (group.kept == 0) continue;  // a group without members keeps none
       const at::Tensor outside = 1.0 - detail::edge_mask(members, edges, b);
       const at::Tensor share = at::softmax((b + log_mass).masked_fill(outside > 0.5, -INFINITY), 0);
       shares = shares + share;
