@@ -202,6 +202,16 @@ TEST_CASE("in residual stages none is an op that can win") {
   CHECK(test::difference(soft, cut) < 0.01 * test::largest(soft));
 }
 
+TEST_CASE("where none wins everywhere, the path that costs least stays, its first edge included") {
+  cn::supernet<cn::spec<cn::nas_bench_201_cell>> net({.channels = 4, .cells = 1, .dtype = at::kDouble});
+  std::vector<double> alpha(6 * 5, 0.0);
+  for (std::size_t e = 0; e < 6; ++e) alpha[e * 5] = 9.0;
+  for (const std::size_t e : {0, 4}) alpha[e * 5 + 3] = 8.9;  // 0 -> 1 -> 3
+  test::assign(net.arch().alpha(0), alpha);
+  CHECK(cn::to_text(cn::discretize(net)) ==
+        "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|nor_conv_3x3~1|none~2|");
+}
+
 TEST_CASE("none may not take every path to the output: the best living cell, by all 15,625") {
   struct alive : cn::spec<cn::nas_bench_201_cell> {};
   struct as_published : cn::darts_spec<cn::nas_bench_201_cell> {};

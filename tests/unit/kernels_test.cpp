@@ -517,7 +517,7 @@ TEST_CASE("a cell: preprocessing, every state, concatenation") {
     for (std::size_t s = 0; s < 5; ++s) {
       const problem& p = states[s];
       blocked = kernels::mixed_state(s < 2 ? ours[s] : blocked[s - 2], p.op_weights, p.edge_weights, p.edges,
-                                     blocked, p.shape, mode);
+                                     blocked, p.shape, mode, {});
     }
     const Tensor got = kernels::from_blocked(blocked, batch);
     const auto got_gradients = gradients({got}, leaves);

@@ -22,7 +22,7 @@ at::Tensor reduce_inputs(std::vector<at::Tensor> inputs, const at::Tensor& conv_
 std::vector<at::Tensor> mixed_state(const at::Tensor& x, const at::Tensor& op_weights,
                                     const at::Tensor& edge_weights, const std::vector<mixed_edge>& edges,
                                     const std::vector<at::Tensor>& nodes, state_shape shape, norm_mode mode,
-                                    const std::vector<char>& used = {});
+                                    const std::vector<char>& used);
 std::vector<at::Tensor> mixed_state(const std::shared_ptr<state_edges>& edges, const at::Tensor& x,
                                     const at::Tensor& op_weights, const at::Tensor& edge_weights,
                                     std::vector<at::Tensor> nodes, std::int64_t batch,

@@ -323,7 +323,7 @@ CRISPNAS_KERNELS_INLINE std::vector<at::Tensor> mixed_state(const at::Tensor& x,
                                                             const std::vector<mixed_edge>& edges,
                                                             const std::vector<at::Tensor>& nodes,
                                                             state_shape shape, norm_mode mode,
-                                                            const std::vector<char>& used = {}) {
+                                                            const std::vector<char>& used) {
   return mixed_state(std::make_shared<state_edges>(edges, shape.partial, shape.stride), x, op_weights,
                      edge_weights, nodes, shape.batch, used, mode);
 }
