@@ -415,7 +415,7 @@ TEST_CASE("how many generations are kept, what cannot be removed, and what is le
       return file_calls::rename(from, to);
     }
   } disk;
-  for (const std::size_t keep : {0, 1, 3}) {
+  for (const std::size_t keep : {0U, 1U, 3U}) {
     const tests::temporary_folder folder;
     quiet_log log;
     small_run run;

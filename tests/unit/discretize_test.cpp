@@ -206,7 +206,7 @@ TEST_CASE("where none wins everywhere, the path that costs least stays, its firs
   cn::supernet<cn::spec<cn::nas_bench_201_cell>> net({.channels = 4, .cells = 1, .dtype = at::kDouble});
   std::vector<double> alpha(6 * 5, 0.0);
   for (std::size_t e = 0; e < 6; ++e) alpha[e * 5] = 9.0;
-  for (const std::size_t e : {0, 4}) alpha[e * 5 + 3] = 8.9;  // 0 -> 1 -> 3
+  for (const std::size_t e : {0U, 4U}) alpha[e * 5 + 3] = 8.9;  // 0 -> 1 -> 3
   test::assign(net.arch().alpha(0), alpha);
   CHECK(cn::to_text(cn::discretize(net)) ==
         "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|nor_conv_3x3~1|none~2|");

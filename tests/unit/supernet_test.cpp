@@ -266,10 +266,11 @@ TEST_CASE("a mixed operation of which nothing is left passes the other channels 
 }
 
 TEST_CASE("the authors' alpha by hand") {
-  const at::Tensor alpha = test::doubles({-1.0, -0.5, -0.25, 0.5, 1.5});
-  CHECK(test::numbers(cn::authors_alpha(alpha)) == std::vector<double>{-8, -1, -0.5, 1, 3});
-  const at::Tensor weights = cn::op_weights(cn::table_v<cn::authors_code_spec>, alpha.view({1, 5}));
-  CHECK(test::difference(weights, at::softmax(test::doubles({-8, -1, -0.5, 1, 3}).view({1, 5}), 1)) < 1e-15);
+  const at::Tensor alpha = test::doubles({-1.0, -0.6, -0.5, -0.25, 0.5, 1.5});
+  const at::Tensor wanted = test::doubles({-8.0, -1.728, -1.0, -0.5, 1.0, 3.0});
+  CHECK(test::difference(cn::authors_alpha(alpha), wanted) < 1e-14);
+  const at::Tensor weights = cn::op_weights(cn::table_v<cn::authors_code_spec>, alpha.view({1, 6}));
+  CHECK(test::difference(weights, at::softmax(wanted.view({1, 6}), 1)) < 1e-14);
 }
 
 TEST_CASE("logits and every gradient equal those of a second implementation") {
