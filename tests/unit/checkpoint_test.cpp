@@ -460,23 +460,45 @@ TEST_CASE("an output of one byte that is gone is missed, parts of a state have t
   CHECK(run.state().entries().back().name == "random.cpu");
 }
 
-TEST_CASE("the room that a checkpoint is said to need suffices, and is not much more than it takes") {
-  struct small_disk final : cn::file_calls {
-    std::uint64_t room = 0;
-    int free_bytes(const char*, std::uint64_t& bytes) override {
-      bytes = room;
-      return 0;
-    }
-  } calls;
-  const tests::temporary_folder folder;
+namespace {
+
+/// A disk with as much room as is said.
+struct small_disk final : cn::file_calls {
+  std::uint64_t room = 0;
+  int free_bytes(const char*, std::uint64_t& bytes) override {
+    bytes = room;
+    return 0;
+  }
+};
+
+/// Checkpoints of a small run on such a disk.
+struct run_on_small_disk {
+  tests::temporary_folder folder;
+  small_disk disk;
   quiet_log log;
   small_run run;
-  auto options = log.options();
-  options.calls = &calls;
-  cn::checkpoints saved(folder.path(), options);
+  cn::checkpoints saved{folder.path(), options()};
+
+  /// What saving says where there is this much room; nothing where it succeeds.
+  std::string save(std::uint64_t room) {
+    disk.room = room;
+    return message_of([&] { saved.save(run.state(), ""); });
+  }
+
+ private:
+  cn::checkpoint_options options() {
+    auto all = log.options();
+    all.calls = &disk;
+    return all;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the room that a checkpoint is said to need suffices, and is not much more than it takes") {
+  run_on_small_disk its;
   const auto refused = [&](std::uint64_t room) {
-    calls.room = room;
-    const auto message = message_of([&] { saved.save(run.state(), ""); });
+    const auto message = its.save(room);
     return message.find("no checkpoint can be written") != std::string::npos;
   };
   std::uint64_t low = 0;  // refused
@@ -488,7 +510,7 @@ TEST_CASE("the room that a checkpoint is said to need suffices, and is not much 
     (refused(middle) ? low : high) = middle;
   }
   std::uint64_t written = 0;
-  for (const auto& generation : std::filesystem::directory_iterator(saved.folder())) {
+  for (const auto& generation : std::filesystem::directory_iterator(its.saved.folder())) {
     if (!generation.is_directory()) continue;
     std::uint64_t bytes = 0;
     for (const auto& file : std::filesystem::directory_iterator(generation)) bytes += file.file_size();
@@ -502,20 +524,9 @@ TEST_CASE("the room that a checkpoint is said to need suffices, and is not much 
 }
 
 TEST_CASE("too little room is told before anything is written") {
-  struct full_disk final : cn::file_calls {
-    int free_bytes(const char*, std::uint64_t& bytes) override {
-      bytes = 100;
-      return 0;
-    }
-  } calls;
-  const tests::temporary_folder folder;
-  quiet_log log;
-  small_run run;
-  auto options = log.options();
-  options.calls = &calls;
-  cn::checkpoints saved(folder.path(), options);
-  const auto message = message_of([&] { saved.save(run.state(), ""); });
-  CHECK_SAYS(message, "no checkpoint can be written to '" + saved.folder().string() + "': it needs ");
+  run_on_small_disk its;
+  const auto message = its.save(100);
+  CHECK_SAYS(message, "no checkpoint can be written to '" + its.saved.folder().string() + "': it needs ");
   CHECK_SAYS(message, " KiB, but 100 bytes are free there");
-  CHECK(!saved.exist());
+  CHECK(!its.saved.exist());
 }
