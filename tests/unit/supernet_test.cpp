@@ -373,6 +373,13 @@ TEST_CASE("a plan of another spec is refused") {
     return contains(message_of([&] { build(of, plan_of); }), "plan");
   };
   CHECK(refused(darts<cn::edges_3_of_14>{}, darts<>{}));  // an edge that does not exist
+  CHECK(refused(darts<>{}, darts<cn::edges_3_of_14>{}));  // an edge that the plan leaves out
+  using pools = cn::op_set<cn::ops::max_pool_3x3, cn::ops::avg_pool_3x3, cn::ops::sep_conv_3x3>;
+  using exchanged = cn::op_set<cn::ops::avg_pool_3x3, cn::ops::max_pool_3x3, cn::ops::sep_conv_3x3>;
+  using dilated = cn::op_set<cn::ops::max_pool_3x3, cn::ops::avg_pool_3x3, cn::ops::dil_conv_3x3>;
+  CHECK(build(cn::spec<cn::dense_cell<2, 2, pools>>{}, cn::spec<cn::dense_cell<2, 2, pools>>{}));
+  CHECK(refused(cn::spec<cn::dense_cell<2, 2, pools>>{}, cn::spec<cn::dense_cell<2, 2, exchanged>>{}));
+  CHECK(refused(cn::spec<cn::dense_cell<2, 2, dilated>>{}, cn::spec<cn::dense_cell<2, 2, pools>>{}));
   CHECK(refused(darts<>{}, nb201{}));
   CHECK(refused(nb201{}, darts<>{}));
   CHECK(refused(cn::spec<cn::dense_cell<2, 2, cn::darts_ops>>{}, darts<>{}));

@@ -77,6 +77,7 @@ struct unit_plan {
   int dilation = 1;
   int grids = 1;
   constexpr int padding() const { return dilation * (kernel - 1) / 2; }
+  bool operator==(const unit_plan&) const = default;
 };
 
 /// Where what an edge adds up comes from.
@@ -89,6 +90,7 @@ struct term_plan {
   int edge = 0;
   int op = 0;
   int unit = -1;
+  bool operator==(const term_plan&) const = default;
 };
 
 /// An edge that leaves the state.

@@ -2,6 +2,7 @@
 // and norms that it speaks of, and the memory of passes that have ended, which the next ones take over.
 #pragma once
 
+#include <algorithm>
 #include <crispnas/error.hpp>
 #include <crispnas/kernels/job.hpp>
 #include <crispnas/kernels/plan.hpp>
@@ -81,14 +82,11 @@ class state_edges {
     for (std::size_t e = 0; e < edges_.size(); ++e)
       detail::expect(edges_[e].target == plan_.edges[e].target, "the plan is one of other edges.");
     check_ops();
-    for (const auto& term : plan_.terms) {
-      const auto& ops = edges_[static_cast<std::size_t>(term.edge)].ops;
-      detail::expect(static_cast<std::size_t>(term.op) < ops.size(), "the plan is one of other ops.");
-      if (term.from == source::maximum || term.from == source::average) {
-        detail::expect(ops[static_cast<std::size_t>(term.op)].norms.empty() != term.normalized,
-                       "a pool is normalized in the plan and bare among the ops, or the other way round.");
-      }
-    }
+    // What these ops are planned to is what the plan says.
+    plan_ops(plan_.stride);
+    detail::expect(std::ranges::equal(own_.units, plan_.units) && std::ranges::equal(own_.terms, plan_.terms),
+                   "the plan is one of other ops.");
+    own_ = {};
   }
 
   /// Edges that no spec knows: the plan is made now. Row e of the op weights belongs to edge e.
@@ -97,15 +95,13 @@ class state_edges {
     detail::expect(stride == 1 || stride == 2, "the stride must be 1 or 2.");
     plan_.stride = static_cast<int>(stride);
     for (std::size_t e = 0; e < edges_.size(); ++e) {
-      const int edge = static_cast<int>(e);
-      own_.edges.push_back({edge, static_cast<int>(edges_[e].target)});
-      for (std::size_t o = 0; o < edges_[e].ops.size(); ++o) {
-        const op_params& op = edges_[e].ops[o];
+      own_.edges.push_back({static_cast<int>(e), static_cast<int>(edges_[e].target)});
+      for (const auto& op : edges_[e].ops) {
         detail::expect(stride == 1 || op.kind != op_kind::nor_conv_3x3,
                        "nor_conv_3x3 has a fused form at stride 1 only.");
-        detail::plan_op(own_, edge, static_cast<int>(o), op.kind, plan_.stride, !op.norms.empty());
       }
     }
+    plan_ops(plan_.stride);
     plan_.edges = own_.edges;
     plan_.units = own_.units;
     plan_.terms = own_.terms;
@@ -144,6 +140,15 @@ class state_edges {
       return floats_;
     } else {
       return doubles_;
+    }
+  }
+
+  void plan_ops(int stride) {
+    for (std::size_t e = 0; e < edges_.size(); ++e) {
+      for (std::size_t o = 0; o < edges_[e].ops.size(); ++o) {
+        const op_params& op = edges_[e].ops[o];
+        detail::plan_op(own_, static_cast<int>(e), static_cast<int>(o), op.kind, stride, !op.norms.empty());
+      }
     }
   }
 

@@ -36,6 +36,11 @@ class fused_cell {
              std::span<const kernels::state_plan> plan)
       : cell_(std::move(cell)), partial_(space.partial) {
     check(static_cast<int>(plan.size()) == cell_->table().states());
+    std::size_t planned = 0;
+    for (const auto& of_state : plan) planned += of_state.edges.size();
+    check(planned ==
+          static_cast<std::size_t>(std::count_if(cell_->mixed().begin(), cell_->mixed().end(),
+                                                 [](const auto& mixed) { return mixed != nullptr; })));
     for (const auto& of_state : plan) {
       std::vector<kernels::mixed_edge> edges;
       for (std::size_t e = 0; e < of_state.edges.size(); ++e) {
