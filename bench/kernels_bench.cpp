@@ -58,9 +58,16 @@ struct state {
     op_weights = at::full({4, static_cast<std::int64_t>(ops.size())}, 1.0 / ops.size()).requires_grad_();
     edge_weights = at::full({4}, 0.25).requires_grad_();
   }
+  std::vector<Tensor> weights() const {
+    std::vector<Tensor> all;
+    for (const auto& edge : edges) {
+      for (const auto& op : edge.ops) all.insert(all.end(), op.weights.begin(), op.weights.end());
+    }
+    return all;
+  }
   std::vector<Tensor> leaves() const {
-    std::vector<Tensor> all{x, op_weights, edge_weights};
-    for (const auto& w : kernels::flat_weights(edges)) all.push_back(w);
+    std::vector<Tensor> all = weights();
+    all.insert(all.begin(), {x, op_weights, edge_weights});
     return all;
   }
 };
@@ -186,7 +193,7 @@ struct passes {
       : s(bench.range(0), bench.range(1), bench.range(2), bench.range(3)),
         x(kernels::to_blocked(s.x.detach())) {
     at::set_num_threads(1);
-    const auto flat = kernels::flat_weights(s.edges);
+    const auto flat = s.weights();
     bound.batch = s.shape.batch;
     bound.rows = static_cast<std::int64_t>(s.edges.size());
     bound.ops = static_cast<std::int64_t>(ops.size());

@@ -13,8 +13,6 @@ namespace cn = crispnas;
 
 namespace {
 
-using space = cn::spec<cn::darts_cell, cn::partial_channels<4>>;
-constexpr double least_ratio = 3;  // 6 to 10 where it was measured
 constexpr int turns = 3;
 
 /// Processor seconds of one forward and backward pass with the gradients of all weights and of alpha.
@@ -28,12 +26,12 @@ double seconds(cn::any_supernet& net, const cn::labelled_batch& batch) {
   return double(std::clock() - started) / CLOCKS_PER_SEC;
 }
 
-}  // namespace
-
-TEST_CASE("fused kernels take at most a third of the time of stock operations") {
+/// How many times as long stock operations take.
+template <class Spec>
+double ratio(int cells) {
   at::set_num_threads(1);
-  cn::supernet<space> fused({.cells = 3, .path = cn::compute_path::fused});
-  cn::supernet<space> stock({.cells = 3, .path = cn::compute_path::stock});
+  cn::supernet<Spec> fused({.cells = cells, .path = cn::compute_path::fused});
+  cn::supernet<Spec> stock({.cells = cells, .path = cn::compute_path::stock});
   const cn::labelled_batch batch{at::randn({16, 3, 32, 32}), at::zeros({16}, at::kLong)};
   double fastest_fused = seconds(fused, batch);
   double fastest_stock = seconds(stock, batch);
@@ -41,6 +39,15 @@ TEST_CASE("fused kernels take at most a third of the time of stock operations") 
     fastest_fused = std::min(fastest_fused, seconds(fused, batch));
     fastest_stock = std::min(fastest_stock, seconds(stock, batch));
   }
-  INFO("fused ", fastest_fused, " s, stock ", fastest_stock, " s");
-  CHECK(fastest_stock >= least_ratio * fastest_fused);
+  MESSAGE("fused ", fastest_fused, " s, stock ", fastest_stock, " s, ratio ", fastest_stock / fastest_fused);
+  return fastest_stock / fastest_fused;
+}
+
+}  // namespace
+
+// About half of what was measured: a machine with other vectors passes, a lost optimization does not.
+TEST_CASE("fused kernels are faster than stock operations at K = 4, at K = 1, and in NAS-Bench-201 cells") {
+  CHECK(ratio<cn::spec<cn::darts_cell, cn::partial_channels<4>>>(3) >= 5);
+  CHECK(ratio<cn::spec<cn::darts_cell, cn::partial_channels<1>>>(3) >= 3.5);
+  CHECK(ratio<cn::darts_spec<cn::nas_bench_201_cell>>(1) >= 1.5);
 }

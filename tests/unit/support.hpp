@@ -2,6 +2,7 @@
 // data.
 #pragma once
 
+#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
@@ -39,6 +40,18 @@ inline void assign(const at::Tensor& t, const std::vector<double>& values) {
   at::NoGradGuard no_grad;
   const_cast<at::Tensor&>(t).copy_(doubles(values).view(t.sizes()));
 }
+
+/// LibTorch's operations on tensors this small take longer with several threads.
+class one_thread {
+ public:
+  one_thread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
+  one_thread(const one_thread&) = delete;
+  one_thread& operator=(const one_thread&) = delete;
+  ~one_thread() { at::set_num_threads(before_); }
+
+ private:
+  int before_;
+};
 
 /// What the crispnas::error thrown by `f` says.
 inline std::string message_of(const std::function<void()>& f) {

@@ -34,8 +34,11 @@ struct backward_sums {
             at += job.seen * L;
             continue;
           }
-          for (int j = 0; j < job.seen; ++j, at += L)
-            add_product<S>(g + j * g_step, job.term_plane(term, block, j) + offset, at, n);
+          for (int j = 0; j < job.seen; ++j, at += L) {
+            const T mean =
+                term.norm < 0 ? T(0) : job.mean[static_cast<std::size_t>(term.norm * job.seen + j)];
+            add_product<S>(g + j * g_step, job.term_plane(term, block, j) + offset, mean, at, n);
+          }
         }
       }
       if (!job.wanted.input && !job.wanted.coefficients) continue;
@@ -63,7 +66,8 @@ struct backward_sums {
     for (const auto& edge : job.edges) {
       const T* g = edge.gradient + (block * job.channels + job.bypass_to(i)) * job.out_plane() + y * step;
       const auto terms = static_cast<std::int64_t>(edge.terms);
-      if (job.wanted.coefficients) add_product<S>(g, row, sums + (edge.sums + (1 + terms) * job.seen) * L, n);
+      if (job.wanted.coefficients)
+        add_product<S>(g, row, T(0), sums + (edge.sums + (1 + terms) * job.seen) * L, n);
       if (job.wanted.input) forward_mix::put<S>(g, edge.weight, to, fresh, n);
       fresh = false;
     }
@@ -294,7 +298,7 @@ struct backward_last {
         const T* h = hidden.pixel(c, y, 0, L);
         for (int x = 0; x < n; ++x) S::at(dy + x * L) = S::at(h + x * L) > zero ? S::at(dy + x * L) : zero;
         add_sum<S>(dy, sums + 2 * c * L, n);
-        add_product<S>(dy, h, sums + (2 * c + 1) * L, n);
+        add_product<S>(dy, h, T(0), sums + (2 * c + 1) * L, n);
       }
     }
     const int valid = job.valid_lanes(block);

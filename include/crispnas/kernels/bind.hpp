@@ -194,8 +194,8 @@ class binder {
     } else if (planned.from != source::identity) {
       const bool maximum = planned.from == source::maximum;
       (maximum ? job_.maximum : job_.average) = true;
-      // The slot is not known before all units are: -1 and -2 stand for it until then.
-      if (planned.normalized) made.norm = norm(op.norms[0], maximum ? -1 : -2);
+      // The slots of pools come after those of units, so place_slots says which they are.
+      if (planned.normalized) made.norm = norm(op.norms[0], maximum ? slot_of_maximum : slot_of_average);
     }
     job_.terms.push_back(made);
   }
@@ -205,8 +205,8 @@ class binder {
     if (job_.maximum) job_.maximum_slot = job_.slots++;
     if (job_.average) job_.average_slot = job_.slots++;
     for (auto& norm : job_.norms) {
-      if (norm.slot == -1) norm.slot = job_.maximum_slot;
-      if (norm.slot == -2) norm.slot = job_.average_slot;
+      if (norm.slot == slot_of_maximum) norm.slot = job_.maximum_slot;
+      if (norm.slot == slot_of_average) norm.slot = job_.average_slot;
     }
   }
 
@@ -257,6 +257,9 @@ class binder {
       }
     }
   }
+
+  /// What stands for the slots of pools until all units have theirs.
+  enum not_yet_placed { slot_of_maximum = -1, slot_of_average = -2 };
 
   bound_state<T>& to_;
   state_job<T>& job_;

@@ -66,11 +66,12 @@ CRISPNAS_INLINE void dense_row(const state_job<T>& job, const conv_unit<T>& unit
   add_bias<S>(unit, job.seen, z, z_step, n);
 }
 
+/// Moments of a block's planes of z.
 template <class T>
-inline void store_moments(const state_job<T>& job, std::int64_t block, int slot, const double* sums) {
-  const int valid = job.valid_lanes(block);
-  double* to = job.sums + (block * job.slots + slot) * job.seen * 2;
-  for (int i = 0; i < 2 * job.seen; ++i) to[i] = lane_sum(sums + i * job.lanes, valid);
+inline void store_moments(const state_job<T>& job, std::int64_t block, int slot, const T* z,
+                          const double* sums) {
+  gather_moments(job.seen, job.lanes, job.valid_lanes(block), double(job.out_height) * job.out_width, z,
+                 job.out_plane(), sums, job.sums + (block * job.slots + slot) * job.seen * 2);
 }
 
 /// z of a unit from padded planes, and its moments. `u` holds a row of all channels.
@@ -81,7 +82,8 @@ CRISPNAS_INLINE void unit_forward(const state_job<T>& job, const conv_unit<T>& u
   const std::ptrdiff_t step = std::ptrdiff_t{n} * S::lanes;
   std::memset(static_cast<void*>(sums), 0,
               static_cast<std::size_t>(2 * job.seen * S::lanes) * sizeof(double));
-  T* z = job.unit_z(unit, block);
+  T* const planes_of_z = job.unit_z(unit, block);
+  T* z = planes_of_z;
   for (int y = 0; y < job.out_height; ++y, z += step) {
     if (unit.kind == gather::dense) {
       dense_row<S>(job, unit, planes, y, z, job.out_plane());
@@ -92,9 +94,9 @@ CRISPNAS_INLINE void unit_forward(const state_job<T>& job, const conv_unit<T>& u
       add_bias<S>(unit, job.seen, z, job.out_plane(), n);
     }
     if (job.norms[static_cast<std::size_t>(unit.norm)].batch)
-      add_moments<S>(job.seen, z, job.out_plane(), sums, n);
+      add_moments<S>(job.seen, z, job.out_plane(), planes_of_z, job.out_plane(), sums, n);
   }
-  store_moments(job, block, unit.slot, sums);
+  store_moments(job, block, unit.slot, planes_of_z, sums);
 }
 
 /// h = max((z - mean) * scale, 0) of a unit for the unit that follows it, inside the border of `to`.
@@ -145,14 +147,16 @@ struct forward_first {
     const int n = job.out_width;
     const std::ptrdiff_t step = std::ptrdiff_t{n} * S::lanes;
     std::memset(sums, 0, static_cast<std::size_t>(2 * job.seen * S::lanes) * sizeof(double));
-    T* out = job.pool(Average, block);
+    T* const planes = job.pool(Average, block);
     for (int c = 0; c < job.seen; ++c) {
+      T* const plane = planes + c * job.out_plane();
+      T* out = plane;
       for (int y = 0; y < job.out_height; ++y, out += step) {
         pool_row<S, Average>(job.state(block, c), job.height, job.width, job.stride, y, columns, out, n);
-        add_moments<S>(1, out, step, sums + c * 2 * S::lanes, n);
+        add_moments<S>(1, out, step, plane, 0, sums + c * 2 * S::lanes, n);
       }
     }
-    store_moments(job, block, Average ? job.average_slot : job.maximum_slot, sums);
+    store_moments(job, block, Average ? job.average_slot : job.maximum_slot, planes, sums);
   }
 };
 

@@ -47,9 +47,9 @@ struct job_edge {
   std::size_t op_weights = 0;  ///< offset into the job's
   std::size_t first_term = 0;
   std::size_t terms = 0;
-  std::int64_t sums = 0;        ///< offset of its sums (g; g z of each term; bypass) in a block's row
-  T* out = nullptr;             ///< forward: the node
-  bool first = false;           ///< forward: the node has nothing yet
+  std::int64_t sums = 0;  ///< offset of its sums (g; g (z - mean) of each term; bypass) in a block's row
+  T* out = nullptr;       ///< forward: the node
+  bool first = false;     ///< forward: the node has nothing yet
   const T* gradient = nullptr;  ///< backward: of the node
 };
 
@@ -59,11 +59,11 @@ struct norm_plan {
   bool batch = false;  ///< statistics of this batch, so that gradients flow through them
 };
 
-/// dz = a g + b z + c, per channel: the gradient of a batch norm whose output has gradient g (up to a
+/// dz = a g + b (z - mean) + c, per channel: the gradient of a batch norm whose output has gradient g (up to a
 /// factor).
 template <class T>
 struct affine {
-  T a = 0, b = 0, c = 0;
+  T a = 0, b = 0, c = 0, mean = 0;
 };
 
 /// Which gradients a backward pass is asked for: an architecture step needs none of weights, a weight step
@@ -95,7 +95,7 @@ struct state_job {
   const T* x = nullptr;  ///< [blocks, channels, height, width, lanes]
   T* z = nullptr;
   T* pooled = nullptr;     ///< [maximum, average][blocks, seen, out_h, out_w, lanes]
-  double* sums = nullptr;  ///< forward: [blocks, slots, seen, 2]: sums of z and z^2
+  double* sums = nullptr;  ///< forward: [blocks, slots, seen, 2]: moments (gather_moments)
 
   // backward
   wanted_gradients wanted;

@@ -19,8 +19,7 @@ struct first_order_only : torch::autograd::Function<first_order_only> {
                                                  const torch::autograd::variable_list&) {
     throw error(
         "crispnas::kernels: the fused kernels give first-order gradients only. For gradients of gradients "
-        "build the "
-        "super-network with stock operations.");
+        "build the super-network with stock operations.");
   }
 };
 

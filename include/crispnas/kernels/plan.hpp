@@ -31,23 +31,34 @@ enum class op_kind : std::uint8_t {
   nor_conv_3x3,
 };
 
+namespace detail {
+
+/// Tags in the order of their kinds.
+template <class... Ops>
+struct fused_ops {
+  static constexpr std::array<std::string_view, sizeof...(Ops)> names{Ops::name...};
+  /// The kind of a tag. A tag of one's own has none, whatever its name.
+  template <class Op>
+  static constexpr std::optional<op_kind> kind_of() {
+    constexpr std::array<bool, sizeof...(Ops)> same{std::is_same_v<Op, Ops>...};
+    for (std::size_t i = 0; i < same.size(); ++i) {
+      if (same[i]) return static_cast<op_kind>(i);
+    }
+    return std::nullopt;
+  }
+};
+using all_fused_ops = fused_ops<ops::none, ops::max_pool_3x3, ops::avg_pool_3x3, ops::skip_connect,
+                                ops::sep_conv_3x3, ops::sep_conv_5x5, ops::sep_conv_7x7, ops::dil_conv_3x3,
+                                ops::dil_conv_5x5, ops::nor_conv_1x1, ops::nor_conv_3x3>;
+static_assert(all_fused_ops::names.size() == static_cast<std::size_t>(op_kind::nor_conv_3x3) + 1);
+
+}  // namespace detail
+
 /// The operation of a published name, if it has a fused form.
 constexpr std::optional<op_kind> find_op(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, op_kind>, 11> names{{
-      {"none", op_kind::none},
-      {"max_pool_3x3", op_kind::max_pool_3x3},
-      {"avg_pool_3x3", op_kind::avg_pool_3x3},
-      {"skip_connect", op_kind::skip_connect},
-      {"sep_conv_3x3", op_kind::sep_conv_3x3},
-      {"sep_conv_5x5", op_kind::sep_conv_5x5},
-      {"sep_conv_7x7", op_kind::sep_conv_7x7},
-      {"dil_conv_3x3", op_kind::dil_conv_3x3},
-      {"dil_conv_5x5", op_kind::dil_conv_5x5},
-      {"nor_conv_1x1", op_kind::nor_conv_1x1},
-      {"nor_conv_3x3", op_kind::nor_conv_3x3},
-  }};
-  for (const auto& [text, kind] : names) {
-    if (text == name) return kind;
+  constexpr auto& names = detail::all_fused_ops::names;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == name) return static_cast<op_kind>(i);
   }
   return std::nullopt;
 }
@@ -186,19 +197,12 @@ struct plan_lists {
   Stock stock;
 };
 
-/// The kinds of an op set's tags. A tag of one's own has none, whatever its name.
-template <class Op, class... Tags>
-constexpr std::optional<op_kind> kind_among() {
-  return (std::is_same_v<Op, Tags> || ...) ? find_op(Op::name) : std::nullopt;
-}
+/// The kinds of an op set's tags.
 template <class OpSet>
 struct kinds_of;
 template <template <class...> class Set, class... Ops>
 struct kinds_of<Set<Ops...>> {
-  static constexpr std::array<std::optional<op_kind>, sizeof...(Ops)> value{
-      kind_among<Ops, ops::none, ops::max_pool_3x3, ops::avg_pool_3x3, ops::skip_connect, ops::sep_conv_3x3,
-                 ops::sep_conv_5x5, ops::sep_conv_7x7, ops::dil_conv_3x3, ops::dil_conv_5x5,
-                 ops::nor_conv_1x1, ops::nor_conv_3x3>()...};
+  static constexpr std::array<std::optional<op_kind>, sizeof...(Ops)> value{all_fused_ops::kind_of<Ops>()...};
 };
 
 /// The edges of a cell that leave `state` and exist, with all ops.

@@ -6,14 +6,15 @@
 
 namespace crispnas::kernels {
 
-/// dz = a g + b z + c
+/// dz = a g + b (z - mean) + c
 template <class S, class T = typename S::scalar>
 CRISPNAS_INLINE void affine_row(const affine<T>& k, const T* g, const T* z, T* dz, int n) {
   const typename S::vec a = typename S::vec{} + k.a;
   const typename S::vec b = typename S::vec{} + k.b;
   const typename S::vec c = typename S::vec{} + k.c;
+  const typename S::vec mean = typename S::vec{} + k.mean;
   for (int x = 0; x < n; ++x)
-    S::at(dz + x * S::lanes) = S::at(g + x * S::lanes) * a + (S::at(z + x * S::lanes) * b + c);
+    S::at(dz + x * S::lanes) = S::at(g + x * S::lanes) * a + ((S::at(z + x * S::lanes) - mean) * b + c);
 }
 
 /// Part of backward pass 2.
@@ -71,7 +72,7 @@ struct pool_gradients {
   template <class T>
   static void collect(const state_job<T>& job, int c, affine<T>* factors, affine<T>* constants,
                       bool& identity) {
-    constants[0] = constants[1] = {1, 0, 0};
+    constants[0] = constants[1] = {1, 0, 0, 0};
     for (std::size_t e = 0; e < job.edges.size(); ++e) {
       factors[e] = {};
       const auto terms = job.terms_of(job.edges[e]);
@@ -88,6 +89,7 @@ struct pool_gradients {
         (average ? factors[e].c : factors[e].b) += k.a;
         constants[average].b += k.b;
         constants[average].c += k.c;
+        if (terms[t].norm >= 0) constants[average].mean = k.mean;  // the same for all, who see one pool
       }
     }
   }

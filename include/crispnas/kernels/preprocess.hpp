@@ -83,10 +83,10 @@ struct preprocess_function : torch::autograd::Function<preprocess_function<T>> {
       };
       const double s0 = sum(column);
       const double s1 = sum(column + 1);
-      affine<T> k =
-          norm_gradient<T>(job.batch_norm, 1, 0, 1, s0, s1, count);  // the output is already normalized
+      // The output is already normalized.
+      const affine<T> k = norm_gradient<T>(job.batch_norm, 1, T(0), T(1), s0, s1, count);
       const T scale = job.scale[c];
-      job.gradient.push_back({k.a * scale, k.b * scale, k.c * scale});
+      job.gradient.push_back({k.a * scale, k.b * scale, k.c * scale, 0});
     }
     const at::Tensor weight_sums =
         workspace::of_process().take({job.blocks * job.channels * job.in_channels}, sums.options());
@@ -147,24 +147,23 @@ struct preprocess_function : torch::autograd::Function<preprocess_function<T>> {
   }
 
   static void statistics(preprocess_job<T>& job, const preprocess_call& call) {
-    const double count = static_cast<double>(job.batch * job.out_height * job.out_width);
+    const double pixels = static_cast<double>(job.out_height) * job.out_width;
+    const double count = static_cast<double>(job.batch) * pixels;
     expect(!call.mode.training || count > 1, "batch statistics need more than one value per channel.");
     expect(call.mode.training || call.norm.mean.defined(), "evaluation needs running statistics.");
     for (int c = 0; c < job.channels; ++c) {
       const auto at = static_cast<std::size_t>(c);
-      double mean = 0;
-      double variance = 0;
+      moments norm;
       if (call.mode.training) {
-        mean = block_sum(job.sums, job.blocks, 2 * job.channels, 2 * c) / count;
-        variance =
-            std::max(0.0, block_sum(job.sums, job.blocks, 2 * job.channels, 2 * c + 1) / count - mean * mean);
-        if (call.mode.update) move_running<T>(call.norm, c, mean, variance, count);
+        norm = batch_moments(job.sums, job.blocks, 2 * job.channels, 2 * c, count,
+                             [&](std::int64_t b) { return job.valid_lanes(b) * pixels; });
+        if (call.mode.update) move_running<T>(call.norm, c, norm, count);
       } else {
-        mean = static_cast<double>(call.norm.mean.template const_data_ptr<T>()[c]);
-        variance = static_cast<double>(call.norm.variance.template const_data_ptr<T>()[c]);
+        norm.mean = static_cast<double>(call.norm.mean.template const_data_ptr<T>()[c]);
+        norm.variance = static_cast<double>(call.norm.variance.template const_data_ptr<T>()[c]);
       }
-      job.mean[at] = static_cast<T>(mean);
-      job.scale[at] = static_cast<T>(1 / std::sqrt(variance + norm_epsilon));
+      job.mean[at] = static_cast<T>(norm.mean);
+      job.scale[at] = static_cast<T>(1 / std::sqrt(norm.variance + norm_epsilon));
     }
   }
 };

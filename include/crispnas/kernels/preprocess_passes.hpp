@@ -109,17 +109,16 @@ struct preprocess_product {
             pointwise<S, true>(w, count, group.count, in, step, z, step, n);
           }
         }
-        add_moments<S>(count, z, step, sums + job.first_channel(grid) * 2 * L, n);
-        T* to = out + job.first_channel(grid) * job.out_plane() + std::ptrdiff_t{p} * L;
+        T* const planes = out + job.first_channel(grid) * job.out_plane();
         for (int c = 0; c < count; ++c) {
-          std::memcpy(static_cast<void*>(to + c * job.out_plane()), z + c * step,
+          std::memcpy(static_cast<void*>(planes + c * job.out_plane() + std::ptrdiff_t{p} * L), z + c * step,
                       static_cast<std::size_t>(step) * sizeof(T));
         }
+        add_moments<S>(count, z, step, planes, job.out_plane(), sums + job.first_channel(grid) * 2 * L, n);
       }
     }
-    const int valid = job.valid_lanes(block);
-    for (int i = 0; i < 2 * job.channels; ++i)
-      job.sums[block * 2 * job.channels + i] = lane_sum(sums + i * L, valid);
+    gather_moments(job.channels, L, job.valid_lanes(block), pixels, out, job.out_plane(), sums,
+                   job.sums + block * 2 * job.channels);
   }
 };
 
@@ -149,7 +148,7 @@ struct preprocess_sums {
       for (int y = 0; y < job.out_height; ++y) {
         const std::int64_t row = at + std::int64_t{y} * job.out_width * L;
         add_sum<S>(job.dout + row, sums, job.out_width);
-        add_product<S>(job.dout + row, job.out + row, sums + L, job.out_width);
+        add_product<S>(job.dout + row, job.out + row, T(0), sums + L, job.out_width);
       }
       double* to = job.sums + (block * job.channels + c) * 2;
       to[0] = lane_sum(sums, valid);

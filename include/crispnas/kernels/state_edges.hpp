@@ -64,15 +64,6 @@ inline void expect(bool holds, const char* message) {
 
 }  // namespace detail
 
-/// The weights of all edges in order: the order of the gradients.
-inline std::vector<at::Tensor> flat_weights(const std::vector<mixed_edge>& edges) {
-  std::vector<at::Tensor> flat;
-  for (const auto& edge : edges) {
-    for (const auto& op : edge.ops) flat.insert(flat.end(), op.weights.begin(), op.weights.end());
-  }
-  return flat;
-}
-
 class state_edges {
  public:
   /// edges: those of the plan, in its order; an op without a fused form has neither weights nor norms here.
@@ -81,11 +72,11 @@ class state_edges {
     detail::expect(edges_.size() == plan_.edges.size(), "the plan is one of other edges.");
     for (std::size_t e = 0; e < edges_.size(); ++e)
       detail::expect(edges_[e].target == plan_.edges[e].target, "the plan is one of other edges.");
-    check_ops();
     // What these ops are planned to is what the plan says.
     plan_ops(plan_.stride);
     detail::expect(std::ranges::equal(own_.units, plan_.units) && std::ranges::equal(own_.terms, plan_.terms),
                    "the plan is one of other ops.");
+    check_ops();
     own_ = {};
   }
 
@@ -152,40 +143,33 @@ class state_edges {
     }
   }
 
-  /// Has every op what its kind asks for?
+  /// Has every op what its units read?
   void check_ops() const {
-    for (const auto& edge : edges_) {
-      for (const auto& op : edge.ops) {
-        const auto has = [&](std::size_t weights, std::size_t norms) {
-          return op.weights.size() == weights && op.norms.size() == norms;
+    for (std::size_t e = 0; e < edges_.size(); ++e) {
+      for (std::size_t o = 0; o < edges_[e].ops.size(); ++o) {
+        const op_params& op = edges_[e].ops[o];
+        const auto here = [&](const auto& planned) {
+          return planned.edge == static_cast<int>(e) && planned.op == static_cast<int>(o);
         };
-        switch (op.kind) {
-          case op_kind::none:
-            break;
-          case op_kind::max_pool_3x3:
-          case op_kind::avg_pool_3x3:
-            detail::expect(op.weights.empty() && op.norms.size() <= 1,
-                           "a pool has no weights and at most 1 norm.");
-            break;
-          case op_kind::skip_connect:
-            detail::expect(plan_.stride == 2 || has(0, 0), "skip_connect at stride 1 has no weights.");
-            detail::expect(plan_.stride == 1 || has(2, 1),
-                           "skip_connect at stride 2 has 2 weights and 1 norm.");
-            break;
-          case op_kind::sep_conv_3x3:
-          case op_kind::sep_conv_5x5:
-          case op_kind::sep_conv_7x7:
-            detail::expect(has(4, 2), "a separable convolution has 4 weights and 2 norms.");
-            break;
-          case op_kind::dil_conv_3x3:
-          case op_kind::dil_conv_5x5:
-            detail::expect(has(2, 1), "a dilated convolution has 2 weights and 1 norm.");
-            break;
-          case op_kind::nor_conv_1x1:
-          case op_kind::nor_conv_3x3:
-            detail::expect(has(1, 1) || has(2, 1), "nor_conv has a weight, perhaps a bias, and 1 norm.");
-            break;
+        std::size_t weights = 0, norms = 0, biases = 0;
+        for (const unit_plan& unit : plan_.units) {
+          if (!here(unit)) continue;
+          const bool two = unit.kind == gather::depthwise || unit.grids == 2;
+          weights += two ? 2 : 1;
+          biases += two ? 0 : 1;  // may be there
+          ++norms;
         }
+        for (const term_plan& term : plan_.terms) {
+          if (here(term) && term.from != source::unit && term.normalized) ++norms;
+        }
+        const bool fits = op.weights.size() >= weights && op.weights.size() <= weights + biases;
+        if (fits && op.norms.size() == norms) continue;
+        throw error("crispnas::kernels::mixed_state: " +
+                    std::string(detail::all_fused_ops::names[static_cast<std::size_t>(op.kind)]) +
+                    " at stride " + std::to_string(plan_.stride) + " reads " + std::to_string(weights) +
+                    " weights" + (biases > 0 ? " (and perhaps a bias)" : "") + " and " +
+                    std::to_string(norms) + " norms, but is given " + std::to_string(op.weights.size()) +
+                    " and " + std::to_string(op.norms.size()) + ".");
       }
     }
   }

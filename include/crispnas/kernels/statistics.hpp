@@ -18,15 +18,35 @@ inline double block_sum(const double* rows, std::int64_t blocks, std::int64_t si
   return sum;
 }
 
+/// Mean and variance of a batch.
+struct moments {
+  double mean = 0, variance = 0;
+};
+
+/// Of blocks whose sums of z and of squares of z - the block's mean are in columns `column` and `column` + 1 of rows
+/// of `size`. count(block): values of a channel in it; `total` in all.
+template <class Count>
+inline moments batch_moments(const double* rows, std::int64_t blocks, std::int64_t size, std::int64_t column,
+                             double total, const Count& count) {
+  moments all;
+  all.mean = block_sum(rows, blocks, size, column) / total;
+  double squares = block_sum(rows, blocks, size, column + 1);
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    const double apart = rows[b * size + column] / count(b) - all.mean;
+    squares += count(b) * apart * apart;
+  }
+  all.variance = std::max(0.0, squares / total);
+  return all;
+}
+
 /// Moves running statistics towards those of a batch of `count` values per channel.
 template <class T>
-inline void move_running(const norm_state& state, std::int64_t channel, double mean, double variance,
-                         double count) {
+inline void move_running(const norm_state& state, std::int64_t channel, const moments& batch, double count) {
   if (!state.mean.defined()) return;
   T& m = state.mean.template data_ptr<T>()[channel];
   T& v = state.variance.template data_ptr<T>()[channel];
-  const double unbiased = variance * count / (count - 1);
-  m = static_cast<T>((1 - norm_momentum) * static_cast<double>(m) + norm_momentum * mean);
+  const double unbiased = batch.variance * count / (count - 1);
+  m = static_cast<T>((1 - norm_momentum) * static_cast<double>(m) + norm_momentum * batch.mean);
   v = static_cast<T>((1 - norm_momentum) * static_cast<double>(v) + norm_momentum * unbiased);
 }
 
@@ -34,37 +54,40 @@ inline void move_running(const norm_state& state, std::int64_t channel, double m
 template <class T>
 inline void complete_norms(state_job<T>& job, const std::vector<const norm_state*>& states, int first,
                            int last, norm_mode mode) {
-  const double count = static_cast<double>(job.batch * job.out_height * job.out_width);
+  const double pixels = static_cast<double>(job.out_height) * job.out_width;
+  const double count = static_cast<double>(job.batch) * pixels;
   const std::int64_t row = std::int64_t{job.slots} * job.seen * 2;
   for (std::size_t i = 0; i < job.norms.size(); ++i) {
     const norm_plan& norm = job.norms[i];
     if (norm.slot < first || norm.slot >= last || !norm.batch) continue;
     for (int j = 0; j < job.seen; ++j) {
-      const std::int64_t column = (std::int64_t{norm.slot} * job.seen + j) * 2;
-      const double mean = block_sum(job.sums, job.blocks, row, column) / count;
-      const double variance =
-          std::max(0.0, block_sum(job.sums, job.blocks, row, column + 1) / count - mean * mean);
+      const moments batch =
+          batch_moments(job.sums, job.blocks, row, (std::int64_t{norm.slot} * job.seen + j) * 2, count,
+                        [&](std::int64_t b) { return job.valid_lanes(b) * pixels; });
       const auto at = i * static_cast<std::size_t>(job.seen) + static_cast<std::size_t>(j);
-      job.mean[at] = static_cast<T>(mean);
-      job.scale[at] = static_cast<T>(1 / std::sqrt(variance + norm_epsilon));
-      if (mode.update) move_running<T>(*states[i], j, mean, variance, count);
+      job.mean[at] = static_cast<T>(batch.mean);
+      job.scale[at] = static_cast<T>(1 / std::sqrt(batch.variance + norm_epsilon));
+      if (mode.update) move_running<T>(*states[i], j, batch, count);
     }
   }
 }
 
 /// The affine form of a batch norm's gradient. `factor` times g reaches the norm's output; s0 and s1 are the
-/// sums of g and of g times the normalized z.
+/// sums of g and of g times the normalized z. All that reads z reads z - mean: far from zero, rounding would be
+/// relative to the mean.
 template <class T>
-inline affine<T> norm_gradient(bool batch, double factor, double mean, double scale, double s0, double s1,
+inline affine<T> norm_gradient(bool batch, double factor, T mean, T normalizer, double s0, double s1,
                                double count) {
   affine<T> k;
+  const double scale = static_cast<double>(normalizer);
   const double a = factor * scale;
   k.a = static_cast<T>(a);
   if (batch) {
     const double m0 = s0 / count;
     const double m1 = s1 / count;
     k.b = static_cast<T>(-a * m1 * scale);
-    k.c = static_cast<T>(-a * m0 + a * m1 * scale * mean);
+    k.c = static_cast<T>(-a * m0);
+    k.mean = mean;
   }
   return k;
 }
@@ -92,16 +115,15 @@ inline void complete_terms(state_job<T>& job, T* op_gradients, std::int64_t ops,
         const double gz = sum(t + 1, j);
         if (term.norm < 0) {
           total += gz;
-          job.term_gradients.push_back({static_cast<T>(factor), 0, 0});
+          job.term_gradients.push_back({static_cast<T>(factor), 0, 0, 0});
           continue;
         }
         const auto at = static_cast<std::size_t>(term.norm * job.seen + j);
-        const double mean = static_cast<double>(job.mean[at]);
-        const double scale = static_cast<double>(job.scale[at]);
-        const double s1 = scale * (gz - mean * s0);
+        const double s1 = static_cast<double>(job.scale[at]) * gz;
         total += s1;
         const bool batch = job.norms[static_cast<std::size_t>(term.norm)].batch;
-        job.term_gradients.push_back(norm_gradient<T>(batch, factor, mean, scale, s0, s1, count));
+        job.term_gradients.push_back(
+            norm_gradient<T>(batch, factor, job.mean[at], job.scale[at], s0, s1, count));
       }
       if (op_gradients) {
         op_gradients[std::int64_t{edge.row} * ops + term.op] =
@@ -126,10 +148,10 @@ inline void complete_units(state_job<T>& job) {
     for (std::size_t j = 0; j < seen; ++j) {
       const auto column = static_cast<std::int64_t>((i * seen + j) * 2);
       const auto at = static_cast<std::size_t>(job.units[i].norm) * seen + j;
-      job.unit_gradients[i * seen + j] = norm_gradient<T>(
-          job.norms[static_cast<std::size_t>(job.units[i].norm)].batch, 1, static_cast<double>(job.mean[at]),
-          static_cast<double>(job.scale[at]), block_sum(job.unit_sums, job.blocks, row, column),
-          block_sum(job.unit_sums, job.blocks, row, column + 1), count);
+      job.unit_gradients[i * seen + j] =
+          norm_gradient<T>(job.norms[static_cast<std::size_t>(job.units[i].norm)].batch, 1, job.mean[at],
+                           job.scale[at], block_sum(job.unit_sums, job.blocks, row, column),
+                           block_sum(job.unit_sums, job.blocks, row, column + 1), count);
     }
   }
 }

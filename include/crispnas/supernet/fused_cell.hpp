@@ -101,8 +101,7 @@ class fused_cell {
     if (!fits) {
       throw error(
           "crispnas::supernet: the kernels' plan is one of another spec. Table, ops and plan must come from "
-          "one "
-          "spec (configuration_of).");
+          "one spec (configuration_of).");
     }
   }
 
@@ -126,11 +125,9 @@ class fused_cell {
           *cell_->mixed()[static_cast<std::size_t>(edge.row)]->ops()[static_cast<std::size_t>(stock.op)];
       at::Tensor weight = weights.ops.select(0, edge.row).select(0, stock.op);
       if (weights.edges.defined()) weight = weight * weights.edges.select(0, edge.row);
-      at::Tensor y = kernels::to_blocked(op.forward(seen) * weight);  // [blocks, C / K, h, w, lanes]
-      if (partial_ > 1) {  // seen channel j goes to j K; the kernels have added the others
-        y = at::constant_pad_nd(y.unsqueeze(2), {0, 0, 0, 0, 0, 0, 0, partial_ - 1}).flatten(1, 2);
-      }
-      nodes[static_cast<std::size_t>(edge.target)].add_(y);
+      const at::Tensor y = kernels::to_blocked(op.forward(seen) * weight);  // [blocks, C / K, h, w, lanes]
+      // Seen channel j goes to j K; the kernels have added the others.
+      nodes[static_cast<std::size_t>(edge.target)].slice(1, 0, std::nullopt, partial_).add_(y);
     }
   }
 
