@@ -21,7 +21,7 @@ class binder {
  public:
   binder(bound_state<T>& to, const state_edges& from, at::TensorList flat)
       : to_(to), job_(to.job), from_(from), flat_(flat) {
-    to.norm_states.clear();
+    to.running.clear();
     to.weights.clear();
     to.z_size = to.dy_size = 0;
     job_.units.clear();
@@ -111,7 +111,6 @@ class binder {
   int norm(const norm_state& state, int slot) {
     const auto at = job_.norms.size() * static_cast<std::size_t>(job_.seen);
     job_.norms.push_back({slot, to_.mode.training});
-    to_.norm_states.push_back(&state);
     job_.mean.resize(at + static_cast<std::size_t>(job_.seen));
     job_.scale.resize(at + static_cast<std::size_t>(job_.seen));
     if (state.mean.defined()) {
@@ -120,6 +119,10 @@ class binder {
                  state.mean.scalar_type() == c10::CppTypeToScalarType<T>::value,
              "running statistics must be contiguous, [channels / K], and of the state's type.");
     }
+    running_statistics<T> moved;
+    if (to_.mode.training && to_.mode.update && state.mean.defined())
+      moved = {state.mean.template data_ptr<T>(), state.variance.template data_ptr<T>()};
+    to_.running.push_back(moved);
     if (!to_.mode.training) {
       expect(state.mean.defined(), "evaluation needs running statistics, but a norm has none.");
       const T* mean = state.mean.template const_data_ptr<T>();

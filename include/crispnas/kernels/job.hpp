@@ -53,6 +53,19 @@ struct job_edge {
   const T* gradient = nullptr;  ///< backward: of the node
 };
 
+/// What batch norm does in a pass.
+struct norm_mode {
+  bool training = true;  ///< statistics of the batch; else the running ones
+  bool update = true;    ///< training only: the running statistics are moved
+};
+
+/// Running statistics that a pass moves, [channels] each; null: none.
+template <class T>
+struct running_statistics {
+  T* mean = nullptr;
+  T* variance = nullptr;
+};
+
 /// A batch norm: z -> (z - mean) * scale.
 struct norm_plan {
   int slot = 0;        ///< where the sums of its z are

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <crispnas/kernels/once.hpp>
+#include <crispnas/kernels/parallel.hpp>
 #include <crispnas/kernels/separate.hpp>
 #include <crispnas/kernels/vec.hpp>
 #include <crispnas/kernels/workspace.hpp>

@@ -7,6 +7,7 @@
 #include <array>
 #include <crispnas/kernels/backward.hpp>
 #include <crispnas/kernels/bind.hpp>
+#include <crispnas/kernels/dispatch.hpp>
 #include <crispnas/kernels/once.hpp>
 #include <crispnas/kernels/separate.hpp>
 #include <crispnas/kernels/state_edges.hpp>
@@ -176,8 +177,7 @@ struct mixed_state_function : torch::autograd::Function<mixed_state_function<T>>
           slot < static_cast<int>(job.units.size()) && job.units[static_cast<std::size_t>(slot)].parent >= 0;
       const bool feeds =
           slot < static_cast<int>(job.units.size()) && !job.units[static_cast<std::size_t>(slot)].last;
-      if (last ? !feeds : feeds && !successor)
-        complete_norms(job, bound.norm_states, slot, slot + 1, bound.mode);
+      if (last ? !feeds : feeds && !successor) complete_norms<T>(job, bound.running, slot, slot + 1);
     }
   }
 

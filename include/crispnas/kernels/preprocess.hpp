@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <crispnas/kernels/dispatch.hpp>
 #include <crispnas/kernels/layout.hpp>
 #include <crispnas/kernels/preprocess_passes.hpp>
 #include <crispnas/kernels/separate.hpp>
@@ -151,13 +152,16 @@ struct preprocess_function : torch::autograd::Function<preprocess_function<T>> {
     const double count = static_cast<double>(job.batch) * pixels;
     expect(!call.mode.training || count > 1, "batch statistics need more than one value per channel.");
     expect(call.mode.training || call.norm.mean.defined(), "evaluation needs running statistics.");
+    running_statistics<T> moved;
+    if (call.mode.training && call.mode.update && call.norm.mean.defined())
+      moved = {call.norm.mean.template data_ptr<T>(), call.norm.variance.template data_ptr<T>()};
     for (int c = 0; c < job.channels; ++c) {
       const auto at = static_cast<std::size_t>(c);
       moments norm;
       if (call.mode.training) {
         norm = batch_moments(job.sums, job.blocks, 2 * job.channels, 2 * c, count,
                              [&](std::int64_t b) { return job.valid_lanes(b) * pixels; });
-        if (call.mode.update) move_running<T>(call.norm, c, norm, count);
+        move_running(moved, c, norm, count);
       } else {
         norm.mean = static_cast<double>(call.norm.mean.template const_data_ptr<T>()[c]);
         norm.variance = static_cast<double>(call.norm.variance.template const_data_ptr<T>()[c]);

@@ -31,7 +31,7 @@ struct unit_weights {
 template <class T>
 struct bound_state {
   state_job<T> job;
-  std::vector<const norm_state*> norm_states;  ///< of each norm
+  std::vector<running_statistics<T>> running;  ///< of each norm
   std::vector<unit_weights> weights;           ///< of each unit
   std::vector<T> constants;                    ///< the small weights, as the kernels read them
   std::int64_t z_size = 0;

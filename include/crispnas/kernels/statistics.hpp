@@ -2,9 +2,12 @@
 // gradients of op weights, edge weights and batch norms. Blocks are added in order, in double precision.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <crispnas/kernels/job.hpp>
-#include <crispnas/kernels/tables.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 
 namespace crispnas::kernels {
 
@@ -41,19 +44,20 @@ inline moments batch_moments(const double* rows, std::int64_t blocks, std::int64
 
 /// Moves running statistics towards those of a batch of `count` values per channel.
 template <class T>
-inline void move_running(const norm_state& state, std::int64_t channel, const moments& batch, double count) {
-  if (!state.mean.defined()) return;
-  T& m = state.mean.template data_ptr<T>()[channel];
-  T& v = state.variance.template data_ptr<T>()[channel];
+inline void move_running(const running_statistics<T>& running, std::int64_t channel, const moments& batch,
+                         double count) {
+  if (running.mean == nullptr) return;
+  T& m = running.mean[channel];
+  T& v = running.variance[channel];
   const double unbiased = batch.variance * count / (count - 1);
   m = static_cast<T>((1 - norm_momentum) * static_cast<double>(m) + norm_momentum * batch.mean);
   v = static_cast<T>((1 - norm_momentum) * static_cast<double>(v) + norm_momentum * unbiased);
 }
 
-/// Completes mean and scale of the norms in `slots` [first, last). `states[i]` belongs to norm i.
+/// Completes mean and scale of the norms in `slots` [first, last), and moves what `running` has for norm i.
 template <class T>
-inline void complete_norms(state_job<T>& job, const std::vector<const norm_state*>& states, int first,
-                           int last, norm_mode mode) {
+inline void complete_norms(state_job<T>& job, std::span<const running_statistics<T>> running, int first,
+                           int last) {
   const double pixels = static_cast<double>(job.out_height) * job.out_width;
   const double count = static_cast<double>(job.batch) * pixels;
   const std::int64_t row = std::int64_t{job.slots} * job.seen * 2;
@@ -67,7 +71,7 @@ inline void complete_norms(state_job<T>& job, const std::vector<const norm_state
       const auto at = i * static_cast<std::size_t>(job.seen) + static_cast<std::size_t>(j);
       job.mean[at] = static_cast<T>(batch.mean);
       job.scale[at] = static_cast<T>(1 / std::sqrt(batch.variance + norm_epsilon));
-      if (mode.update) move_running<T>(*states[i], j, batch, count);
+      move_running(running[i], j, batch, count);
     }
   }
 }

@@ -10,9 +10,13 @@ namespace crispnas::kernels {
 /// sums[lane] += v
 template <class S>
 CRISPNAS_INLINE void add_lanes(const typename S::vec& v, double* sums) {
-  typedef double wide
-      __attribute__((vector_size(S::lanes * sizeof(double)), may_alias, aligned(sizeof(double))));
-  *reinterpret_cast<wide*>(sums) += __builtin_convertvector(v, wide);
+  if constexpr (S::lanes == 1) {
+    *sums += static_cast<double>(v);
+  } else {
+    typedef double wide
+        __attribute__((vector_size(S::lanes * sizeof(double)), may_alias, aligned(sizeof(double))));
+    *reinterpret_cast<wide*>(sums) += __builtin_convertvector(v, wide);
+  }
 }
 
 /// Adds a row's sums of d and d^2 to `sums`, [channels, 2, lanes], with d = z - z0. A plane's first pixel, in each

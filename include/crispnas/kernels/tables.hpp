@@ -4,7 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <crispnas/kernels/plan.hpp>
+#include <crispnas/kernels/job.hpp>
 #include <cstdint>
 #include <vector>
 
@@ -35,12 +35,6 @@ struct op_params {
 struct mixed_edge {
   std::int64_t target = 0;  ///< index into the list of nodes
   std::vector<op_params> ops;
-};
-
-/// What batch norm does in a pass.
-struct norm_mode {
-  bool training = true;  ///< statistics of the batch; else the running ones
-  bool update = true;    ///< training only: the running statistics are moved
 };
 
 /// Geometry that all edges of a state share.

@@ -1,9 +1,8 @@
-// Which vector instructions run? A kernel body is written once over simd<T, Bytes> (GCC vector extensions)
-// and compiled for AVX-512, AVX2 and the baseline; the widest one that this processor has is picked at run
-// time.
+// What does a kernel body compute with? Images that lie side by side. A body is written once over a type that says how
+// many: simd<T, Bytes>, vectors of the processor (GCC vector extensions), or single<T>, one image, which is what a thread
+// of a GPU sees.
 #pragma once
 
-#include <crispnas/kernels/parallel.hpp>
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -13,10 +12,6 @@
 #define CRISPNAS_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define CRISPNAS_UNROLL _Pragma("GCC unroll 16")
-#endif
-#if defined(__x86_64__)
-#define CRISPNAS_TARGET_256 __attribute__((target("avx2,fma")))
-#define CRISPNAS_TARGET_512 __attribute__((target("avx512f,avx512dq,avx512vl,avx2,fma")))
 #endif
 
 namespace crispnas::kernels {
@@ -30,6 +25,16 @@ struct simd {
   static constexpr int lanes = Bytes / static_cast<int>(sizeof(T));
   static CRISPNAS_INLINE const vec& at(const T* p) { return *reinterpret_cast<const vec*>(p); }
   static CRISPNAS_INLINE vec& at(T* p) { return *reinterpret_cast<vec*>(p); }
+};
+
+/// One image at a time.
+template <class T>
+struct single {
+  using scalar = T;
+  using vec = T;
+  static constexpr int lanes = 1;
+  static CRISPNAS_INLINE const vec& at(const T* p) { return *p; }
+  static CRISPNAS_INLINE vec& at(T* p) { return *p; }
 };
 
 /// Width in bytes of the vectors in use: 64, 32 or 16. The environment variable CRISPNAS_VECTOR_BYTES lowers
@@ -58,37 +63,6 @@ inline int vector_bytes() {
 template <class T>
 int lanes() {
   return vector_bytes() / static_cast<int>(sizeof(T));
-}
-
-namespace detail {
-
-template <class Body, class T, class Job>
-void run_128(const Job& job, std::int64_t block) {
-  Body::template run<simd<T, 16>>(job, block);
-}
-#if defined(__x86_64__)
-template <class Body, class T, class Job>
-CRISPNAS_TARGET_256 void run_256(const Job& job, std::int64_t block) {
-  Body::template run<simd<T, 32>>(job, block);
-}
-template <class Body, class T, class Job>
-CRISPNAS_TARGET_512 void run_512(const Job& job, std::int64_t block) {
-  Body::template run<simd<T, 64>>(job, block);
-}
-#endif
-
-}  // namespace detail
-
-/// Body::run<simd>(job, block) for every block of images, in parallel. Bodies write to places of their own
-/// block only, so the result does not depend on the number of threads.
-template <class Body, class T, class Job>
-void for_blocks(const Job& job, std::int64_t blocks) {
-  auto* run = &detail::run_128<Body, T, Job>;
-#if defined(__x86_64__)
-  if (vector_bytes() == 32) run = &detail::run_256<Body, T, Job>;
-  if (vector_bytes() == 64) run = &detail::run_512<Body, T, Job>;
-#endif
-  parallel_blocks(blocks, [&](std::int64_t block) { run(job, block); });
 }
 
 }  // namespace crispnas::kernels

@@ -1,5 +1,5 @@
-// The two optimizers of a search: SGD with momentum for weights, Adam for alpha and beta. PyTorch's fused updates, with the
-// state in plain vectors beside the parameters.
+// The two optimizers of a search: SGD with momentum for weights, by PyTorch's fused update over the list; Adam for alpha and
+// beta, four small tensors. The state is in plain vectors beside the parameters.
 #pragma once
 
 #include <torch/types.h>
