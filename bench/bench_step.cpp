@@ -38,8 +38,11 @@ struct bench_options {
 
 /// PC-DARTS over a cell of other than four nodes: 5, 9, 20 or 27 edges, to see how cost grows with them.
 template <int Nodes>
-support::method_choice dense_method() {
-  return {"pc_darts", cn::configuration_of<cn::pc_darts_spec<cn::dense_cell<2, Nodes, cn::darts_ops>>>(),
+support::method_choice dense_method(const std::string& partial) {
+  using cell = cn::dense_cell<2, Nodes, cn::darts_ops>;
+  return {"pc_darts",
+          partial == "1" ? cn::configuration_of<cn::pc_darts_spec<cell, cn::partial_channels<1>>>()
+                         : cn::configuration_of<cn::pc_darts_spec<cell>>(),
           0.0};
 }
 
@@ -51,13 +54,13 @@ support::method_choice method_of(const bench_options& o) {
   }
   switch (o.nodes) {
     case 2:
-      return dense_method<2>();
+      return dense_method<2>(o.partial);
     case 3:
-      return dense_method<3>();
+      return dense_method<3>(o.partial);
     case 5:
-      return dense_method<5>();
+      return dense_method<5>(o.partial);
     case 6:
-      return dense_method<6>();
+      return dense_method<6>(o.partial);
     default:
       return support::darts_method(o.method, 8, std::stoi(o.partial));
   }
@@ -72,9 +75,9 @@ double peak_mib() {
 
 void run(const bench_options& o) {
   at::set_num_threads(o.threads);
-  if (o.nodes != 4 && (o.space != "darts" || o.method != "pc_darts" || o.partial != "4")) {
+  if (o.nodes != 4 && (o.space != "darts" || o.method != "pc_darts" || o.partial == "2")) {
     throw support::usage_error(
-        "--nodes other than 4 goes with the darts space, --method pc_darts and --k 4.");
+        "--nodes other than 4 goes with the darts space, --method pc_darts and --k 1 or 4.");
   }
   if (o.none && (o.nodes != 4 || o.space != "darts")) {
     throw support::usage_error("--none goes with the darts space of 4 nodes.");
