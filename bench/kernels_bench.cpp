@@ -228,9 +228,9 @@ struct passes {
     job.weight_sums = resize(weight_sums, job.weight_sums_size);
     job.unit_sums = resize(unit_sums, static_cast<std::int64_t>(job.units.size()) * job.seen * 2);
     kernels::for_blocks<kernels::forward_first, float>(job, job.blocks);
-    kernels::complete_norms<float>(job, bound.running, 0, job.slots);
+    kernels::complete_norms<float>(job, bound.running, [](int) { return true; });
     kernels::for_blocks<kernels::forward_second, float>(job, job.blocks);
-    kernels::complete_norms<float>(job, bound.running, 0, job.slots);
+    kernels::complete_norms<float>(job, bound.running, [](int) { return true; });
     kernels::for_blocks<kernels::backward_sums, float>(job, job.blocks);
     kernels::complete_terms<float>(job, nullptr, static_cast<std::int64_t>(ops.size()), nullptr);
     kernels::for_blocks<kernels::backward_last, float>(job, job.blocks);

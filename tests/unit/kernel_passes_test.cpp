@@ -1,9 +1,9 @@
-// The passes know neither LibTorch nor how many images lie side by side: here they run on plain memory, by one image at a
-// time (what a thread of a GPU would do) and by vectors, beside loops as a textbook has them.
+// A state's passes know neither LibTorch nor how many images lie side by side: here they run on plain memory, by one image
+// at a time (what a thread of a GPU would do) and by vectors, beside loops as a textbook has them.
 #include <algorithm>
 #include <cmath>
 #include <crispnas/kernels/backward.hpp>
-#include <crispnas/kernels/preprocess_passes.hpp>
+#include <crispnas/kernels/preprocess_passes.hpp>  // compiles without LibTorch, too
 #include <crispnas/kernels/statistics.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -50,10 +50,12 @@ values normal(std::size_t n, unsigned seed) {
 
 const values images = normal(batch * channels * plane, 1);         // [batch, channels, height, width]
 const values node_gradient = normal(batch * channels * plane, 2);  // of the same shape
-const values depthwise = normal(seen * 9, 3);                      // [seen, 3, 3]
-const values pointwise = normal(seen * seen, 4);                   // [seen, seen]
-constexpr double op_weights[3] = {0.2, 0.3, 0.5},
-                 edge_weight = 0.7;  // dil_conv_3x3, avg_pool_3x3, skip_connect
+// dil_conv_3x3, sep_conv_3x3 (two convolutions), max_pool_3x3, avg_pool_3x3, skip_connect
+constexpr std::size_t convolutions = 3, ops = 5;
+const values depthwise = normal(convolutions * seen * 9, 3);     // [convolutions, seen, 3, 3]
+const values pointwise = normal(convolutions * seen * seen, 4);  // [convolutions, seen, seen]
+const values op_weights{0.2, 0.3, 0.1, 0.15, 0.25};
+constexpr double edge_weight = 0.7;
 
 /// [batch, channels, height, width] <-> [blocks, channels, height, width, lanes]
 values blocked(const values& v, int lanes) {
@@ -85,7 +87,7 @@ void run(const kernels::state_job<double>& job) {
   for (std::int64_t b = 0; b < job.blocks; ++b) Body::template run<S>(job, b);
 }
 
-/// One edge with three ops, forward and backward, K = 2.
+/// One edge with all ops, forward and backward, K = 2.
 template <class S>
 results by_passes() {
   kernels::state_job<double> job;
@@ -99,40 +101,53 @@ results by_passes() {
   job.width = job.out_width = width;
   job.stride = 1;
   job.padding = 2;
-  job.depthwise = job.average = true;
+  job.depthwise = job.maximum = job.average = true;
+  const auto blocks = static_cast<std::size_t>(job.blocks);
+  const std::size_t planes = blocks * seen * plane * S::lanes;
 
-  kernels::conv_unit<double> unit;
-  unit.kernel = 3;
-  unit.dilation = 2;
-  unit.channels = seen;
-  unit.depthwise = depthwise.data();
   values turned(depthwise.size());
   for (std::size_t i = 0; i < turned.size(); ++i) turned[i] = depthwise[i / 9 * 9 + 8 - i % 9];
-  unit.turned = turned.data();
-  unit.pointwise = pointwise.data();
-  unit.pointwise_size = seen * seen;
-  unit.depthwise_size = seen * 9;
-  job.units = {unit};
-  job.slots = 2;
-  job.average_slot = 1;
-  job.norms = {{0, true}, {1, true}};
-  job.mean.resize(2 * seen);
-  job.scale.resize(2 * seen);
-  job.terms = {{source::unit, 0, 0, 0}, {source::average, 1, -1, 1}, {source::identity, 2, -1, -1}};
-  job.op_weights.assign(op_weights, op_weights + 3);
+  for (int i = 0; i < int(convolutions); ++i) {
+    kernels::conv_unit<double> unit;
+    unit.kernel = 3;
+    unit.dilation = i == 0 ? 2 : 1;
+    unit.last = i != 1;
+    unit.parent = i == 2 ? 1 : -1;
+    unit.channels = seen;
+    unit.depthwise = depthwise.data() + i * seen * 9;
+    unit.turned = turned.data() + i * seen * 9;
+    unit.pointwise = pointwise.data() + i * seen * seen;
+    unit.pointwise_size = seen * seen;
+    unit.depthwise_size = seen * 9;
+    unit.z = std::int64_t(planes) * i;
+    unit.norm = unit.slot = i;
+    unit.gradients = job.weight_sums_size;
+    job.weight_sums_size += unit.weights_size();
+    job.units.push_back(unit);
+  }
+  job.slots = 5;
+  job.maximum_slot = 3;
+  job.average_slot = 4;
+  for (int slot = 0; slot < job.slots; ++slot) job.norms.push_back({slot, true});
+  job.mean.resize(5 * seen);
+  job.scale.resize(5 * seen);
+  job.terms = {{source::unit, 0, 0, 0},
+               {source::unit, 1, 2, 2},
+               {source::maximum, 2, -1, 3},
+               {source::average, 3, -1, 4},
+               {source::identity, 4, -1, -1}};
+  job.op_weights.assign(op_weights.begin(), op_weights.end());
   kernels::job_edge<double> edge;
   edge.weight = edge_weight;
-  edge.terms = 3;
+  edge.terms = ops;
   edge.first = true;
-  job.edge_sums_size = 4 * seen + 1;
-  job.weight_sums_size = unit.weights_size();
+  job.edge_sums_size = (1 + ops) * seen + 1;
 
-  const auto blocks = static_cast<std::size_t>(job.blocks);
-  const std::size_t all = blocks * channels * plane * S::lanes;
   const values x = blocked(images, S::lanes), gradient = blocked(node_gradient, S::lanes);
-  values z(all), pooled(all), node(all), dx(all), dy(all), sums(blocks * 2 * seen * 2),
+  values z(convolutions * planes), pooled(2 * planes), node(partial * planes), dx(partial * planes),
+      dy(planes), sums(blocks * std::size_t(job.slots) * seen * 2),
       edge_sums(blocks * std::size_t(job.edge_sums_size)),
-      weight_sums(blocks * std::size_t(job.weight_sums_size)), unit_sums(blocks * seen * 2);
+      weight_sums(blocks * std::size_t(job.weight_sums_size)), unit_sums(blocks * convolutions * seen * 2);
   edge.out = node.data();
   edge.gradient = gradient.data();
   job.edges = {edge};
@@ -146,16 +161,20 @@ results by_passes() {
   job.weight_sums = weight_sums.data();
   job.unit_sums = unit_sums.data();
 
-  const std::vector<kernels::running_statistics<double>> none(2);
+  const std::vector<kernels::running_statistics<double>> none(5);
   run<kernels::forward_first, S>(job);
-  kernels::complete_norms<double>(job, none, 0, job.slots);
+  kernels::complete_norms<double>(job, none, [](int slot) { return slot == 1; });
+  run<kernels::forward_second, S>(job);
+  kernels::complete_norms<double>(job, none, [](int slot) { return slot != 1; });
   run<kernels::forward_mix, S>(job);
   results got;
-  got.op_gradients.resize(3);
+  got.op_gradients.resize(ops);
   got.edge_gradient.resize(1);
   run<kernels::backward_sums, S>(job);
-  kernels::complete_terms(job, got.op_gradients.data(), 3, got.edge_gradient.data());
+  kernels::complete_terms(job, got.op_gradients.data(), ops, got.edge_gradient.data());
   run<kernels::backward_last, S>(job);
+  kernels::complete_units(job);
+  run<kernels::backward_first, S>(job);
   got.node = from_blocked(node, S::lanes);
   got.input_gradient = from_blocked(dx, S::lanes);
   for (std::int64_t c = 0; c < job.weight_sums_size; ++c)
@@ -166,59 +185,85 @@ results by_passes() {
 
 /// The node as the papers write it; its gradients by central differences of sum(node * node_gradient).
 struct textbook {
-  values x = images, dw = depthwise, pw = pointwise, ops{op_weights, op_weights + 3}, edge{edge_weight};
+  values x = images, dw = depthwise, pw = pointwise, op = op_weights, edge{edge_weight};
 
-  double at(int n, int c, int y, int xx) const {
-    const bool inside = y >= 0 && y < height && xx >= 0 && xx < width;
-    return inside ? x[std::size_t(((n * channels + c) * height + y) * width + xx)] : 0;
+  static std::size_t at(int c, int n, int y, int xx) {  // of [seen, batch, height, width]
+    return std::size_t(((c * batch + n) * height + y) * width + xx);
   }
-  values node() const {
-    values dil(batch * seen * plane), avg(batch * seen * plane), out(batch * channels * plane);
-    for (int n = 0; n < batch; ++n) {
-      for (int y = 0; y < height; ++y) {
-        for (int xx = 0; xx < width; ++xx) {
-          double u[seen]{};
-          for (int c = 0; c < seen; ++c) {
-            double sum = 0;
-            int count = 0;
-            for (int i = 0; i < 9; ++i) {
-              const int dy = i / 3 - 1, dx = i % 3 - 1;
-              u[c] += dw[std::size_t(c * 9 + i)] * std::max(at(n, c, y + 2 * dy, xx + 2 * dx), 0.0);
-              if (y + dy < 0 || y + dy >= height || xx + dx < 0 || xx + dx >= width) continue;
-              sum += at(n, c, y + dy, xx + dx);
-              ++count;
-            }
-            avg[std::size_t((c * batch + n) * plane + y * width + xx)] = sum / count;
-          }
-          for (int j = 0; j < seen; ++j) {
-            double& z = dil[std::size_t((j * batch + n) * plane + y * width + xx)];
-            for (int c = 0; c < seen; ++c) z += pw[std::size_t(j * seen + c)] * u[c];
-          }
-        }
-      }
-    }
-    for (auto* v : {&dil, &avg}) normalize(*v);
-    for (int n = 0; n < batch; ++n) {
-      for (int j = 0; j < seen; ++j) {
-        for (int p = 0; p < plane; ++p) {
-          const auto from = std::size_t((j * batch + n) * plane + p);
-          const auto image = [&](int c) { return std::size_t((n * channels + c) * plane + p); };
-          const double mixed = ops[0] * dil[from] + ops[1] * avg[from] + ops[2] * x[image(j)];
-          out[image(2 * j)] = edge[0] * mixed;  // the shuffle
-          out[image(2 * j + 1)] = edge[0] * x[image(seen + j)];
-        }
+  static std::size_t image(int n, int c, int pixel) {
+    return std::size_t((n * channels + c) * plane + pixel);
+  }
+  /// f(channel, image, row, column) for all of [seen, batch, height, width].
+  template <class F>
+  static values of_pixels(const F& f) {
+    values out(seen * batch * plane);
+    for (int c = 0; c < seen; ++c) {
+      for (int n = 0; n < batch; ++n) {
+        for (int p = 0; p < plane; ++p) out[at(c, n, p / width, p % width)] = f(c, n, p / width, p % width);
       }
     }
     return out;
   }
-  static void normalize(values& v) {  // [seen, batch, plane]
-    for (auto channel = v.begin(); channel != v.end(); channel += batch * plane) {
-      double mean = 0, variance = 0;
-      for (auto p = channel; p != channel + batch * plane; ++p) mean += *p / (batch * plane);
-      for (auto p = channel; p != channel + batch * plane; ++p)
-        variance += (*p - mean) * (*p - mean) / (batch * plane);
-      for (auto p = channel; p != channel + batch * plane; ++p) *p = (*p - mean) / std::sqrt(variance + 1e-5);
+  /// f(value) of the pixels of a 3x3 window that lie in the image.
+  template <class F>
+  static void window(const values& in, int c, int n, int y, int xx, int dilation, const F& f) {
+    for (int i = 0; i < 9; ++i) {
+      const int row = y + dilation * (i / 3 - 1), column = xx + dilation * (i % 3 - 1);
+      if (row >= 0 && row < height && column >= 0 && column < width) f(in[at(c, n, row, column)], i);
     }
+  }
+  /// ReLU, depthwise, pointwise, batch norm.
+  values half(const values& in, int unit, int dilation) const {
+    const values u = of_pixels([&](int c, int n, int y, int xx) {
+      double sum = 0;
+      window(in, c, n, y, xx, dilation, [&](double v, int tap) {
+        sum += dw[std::size_t((unit * seen + c) * 9 + tap)] * std::max(v, 0.0);
+      });
+      return sum;
+    });
+    return normalized(of_pixels([&](int j, int n, int y, int xx) {
+      double sum = 0;
+      for (int c = 0; c < seen; ++c)
+        sum += pw[std::size_t((unit * seen + j) * seen + c)] * u[at(c, n, y, xx)];
+      return sum;
+    }));
+  }
+  static values normalized(values v) {
+    for (auto channel = v.begin(); channel != v.end(); channel += batch * plane) {
+      const auto end = channel + batch * plane;
+      double mean = 0, variance = 0;
+      for (auto p = channel; p != end; ++p) mean += *p / (batch * plane);
+      for (auto p = channel; p != end; ++p) variance += (*p - mean) * (*p - mean) / (batch * plane);
+      for (auto p = channel; p != end; ++p) *p = (*p - mean) / std::sqrt(variance + 1e-5);
+    }
+    return v;
+  }
+  values node() const {
+    const values in = of_pixels([&](int c, int n, int y, int xx) { return x[image(n, c, y * width + xx)]; });
+    const values largest = of_pixels([&](int c, int n, int y, int xx) {
+      double m = -1e300;
+      window(in, c, n, y, xx, 1, [&](double v, int) { m = std::max(m, v); });
+      return m;
+    });
+    const values average = of_pixels([&](int c, int n, int y, int xx) {
+      double sum = 0, count = 0;
+      window(in, c, n, y, xx, 1, [&](double v, int) { sum += v, ++count; });
+      return sum / count;
+    });
+    const values of_ops[ops] = {half(in, 0, 2), half(half(in, 1, 1), 2, 1), normalized(largest),
+                                normalized(average), in};
+    values out(batch * channels * plane);
+    for (int n = 0; n < batch; ++n) {
+      for (int j = 0; j < seen; ++j) {
+        for (int p = 0; p < plane; ++p) {
+          double mixed = 0;
+          for (std::size_t o = 0; o < ops; ++o) mixed += op[o] * of_ops[o][at(j, n, p / width, p % width)];
+          out[image(n, 2 * j, p)] = edge[0] * mixed;  // the shuffle
+          out[image(n, 2 * j + 1, p)] = edge[0] * x[image(n, seen + j, p)];
+        }
+      }
+    }
+    return out;
   }
   values gradient(values textbook::*of) {
     values all((this->*of).size());
@@ -244,8 +289,10 @@ void check_same(const values& got, const values& wanted, double tolerance) {
   double largest = 0, error = 0;
   for (std::size_t i = 0; i < got.size(); ++i) {
     largest = std::max(largest, std::abs(wanted[i]));
+    REQUIRE(std::isfinite(got[i]));
     error = std::max(error, std::abs(got[i] - wanted[i]));
   }
+  CHECK(largest > 0);
   CHECK(error <= tolerance * largest);
 }
 
@@ -257,11 +304,18 @@ TEST_CASE("a state's passes on plain memory, one image at a time, are what a tex
   check_same(got.node, book.node(), 1e-13);
   constexpr double differences = 1e-7;  // of central differences
   check_same(got.input_gradient, book.gradient(&textbook::x), differences);
-  check_same(got.op_gradients, book.gradient(&textbook::ops), differences);
+  check_same(got.op_gradients, book.gradient(&textbook::op), differences);
   check_same(got.edge_gradient, book.gradient(&textbook::edge), differences);
-  values weights = book.gradient(&textbook::pw);
-  const values of_depthwise = book.gradient(&textbook::dw);
-  weights.insert(weights.end(), of_depthwise.begin(), of_depthwise.end());
+  const values of_pointwise = book.gradient(&textbook::pw), of_depthwise = book.gradient(&textbook::dw);
+  values weights;  // of each convolution, one after the other
+  for (std::size_t i = 0; i < convolutions; ++i) {
+    const auto take = [&](const values& from, std::size_t size) {
+      weights.insert(weights.end(), from.begin() + std::ptrdiff_t(i * size),
+                     from.begin() + std::ptrdiff_t((i + 1) * size));
+    };
+    take(of_pointwise, seen * seen);
+    take(of_depthwise, seen * 9);
+  }
   check_same(got.weight_gradients, weights, differences);
 }
 

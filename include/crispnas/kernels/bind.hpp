@@ -113,12 +113,8 @@ class binder {
     job_.norms.push_back({slot, to_.mode.training});
     job_.mean.resize(at + static_cast<std::size_t>(job_.seen));
     job_.scale.resize(at + static_cast<std::size_t>(job_.seen));
-    if (state.mean.defined()) {
-      expect(state.mean.numel() == job_.seen && state.mean.is_contiguous() &&
-                 state.variance.numel() == job_.seen && state.variance.is_contiguous() &&
-                 state.mean.scalar_type() == c10::CppTypeToScalarType<T>::value,
-             "running statistics must be contiguous, [channels / K], and of the state's type.");
-    }
+    expect(!state.mean.defined() || fits(state, job_.seen, c10::CppTypeToScalarType<T>::value),
+           "running statistics must be contiguous, [channels / K], and of the state's type.");
     running_statistics<T> moved;
     if (to_.mode.training && to_.mode.update && state.mean.defined())
       moved = {state.mean.template data_ptr<T>(), state.variance.template data_ptr<T>()};

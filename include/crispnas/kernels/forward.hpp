@@ -38,11 +38,7 @@ CRISPNAS_INLINE void gather_row(const state_job<T>& job, const conv_unit<T>& uni
     const int shift = c >= job.seen ? 1 : 0;  // the second sampling grid is one pixel further
     const T* from = job.state(block, c - shift * job.seen) +
                     std::ptrdiff_t{(y * unit.stride + shift) * job.width + shift} * L;
-    const typename S::vec zero{};
-    for (int x = 0; x < n; ++x) {
-      const auto& v = S::at(from + x * unit.stride * L);
-      S::at(u + x * L) = v > zero ? v : zero;
-    }
+    for (int x = 0; x < n; ++x) put_rectified<S>(S::at(from + x * unit.stride * L), u + x * L);
   }
 }
 
@@ -82,6 +78,7 @@ CRISPNAS_INLINE void unit_forward(const state_job<T>& job, const conv_unit<T>& u
   const std::ptrdiff_t step = std::ptrdiff_t{n} * S::lanes;
   std::memset(static_cast<void*>(sums), 0,
               static_cast<std::size_t>(2 * job.seen * S::lanes) * sizeof(double));
+  const bool batch_norm = job.norms[static_cast<std::size_t>(unit.norm)].batch;
   T* const planes_of_z = job.unit_z(unit, block);
   T* z = planes_of_z;
   for (int y = 0; y < job.out_height; ++y, z += step) {
@@ -93,10 +90,9 @@ CRISPNAS_INLINE void unit_forward(const state_job<T>& job, const conv_unit<T>& u
                           job.out_plane(), n);
       add_bias<S>(unit, job.seen, z, job.out_plane(), n);
     }
-    if (job.norms[static_cast<std::size_t>(unit.norm)].batch)
-      add_moments<S>(job.seen, z, job.out_plane(), planes_of_z, job.out_plane(), sums, n);
+    if (batch_norm) add_moments<S>(job.seen, z, job.out_plane(), planes_of_z, job.out_plane(), sums, n);
   }
-  store_moments(job, block, unit.slot, planes_of_z, sums);
+  if (batch_norm) store_moments(job, block, unit.slot, planes_of_z, sums);
 }
 
 /// h = max((z - mean) * scale, 0) of a unit for the unit that follows it, inside the border of `to`.
@@ -106,17 +102,13 @@ CRISPNAS_INLINE void pad_normalized(const state_job<T>& job, const conv_unit<T>&
   constexpr int L = S::lanes;
   const int n = job.out_width;
   const T* z = job.unit_z(unit, block);
-  const typename S::vec zero{};
   for (int j = 0; j < job.seen; ++j) {
     const auto at = static_cast<std::size_t>(unit.norm * job.seen + j);
     const typename S::vec mean = typename S::vec{} + job.mean[at];
     const typename S::vec scale = typename S::vec{} + job.scale[at];
     for (int y = 0; y < job.out_height; ++y, z += n * L) {
       T* row = to.pixel(j, y, 0, L);
-      for (int x = 0; x < n; ++x) {
-        const typename S::vec v = (S::at(z + x * L) - mean) * scale;
-        S::at(row + x * L) = v > zero ? v : zero;
-      }
+      for (int x = 0; x < n; ++x) put_rectified<S>((S::at(z + x * L) - mean) * scale, row + x * L);
     }
   }
 }
@@ -147,16 +139,20 @@ struct forward_first {
     const int n = job.out_width;
     const std::ptrdiff_t step = std::ptrdiff_t{n} * S::lanes;
     std::memset(sums, 0, static_cast<std::size_t>(2 * job.seen * S::lanes) * sizeof(double));
+    const int slot = Average ? job.average_slot : job.maximum_slot;
+    const bool batch_norm = std::any_of(job.norms.begin(), job.norms.end(), [&](const norm_plan& norm) {
+      return norm.slot == slot && norm.batch;
+    });
     T* const planes = job.pool(Average, block);
     for (int c = 0; c < job.seen; ++c) {
       T* const plane = planes + c * job.out_plane();
       T* out = plane;
       for (int y = 0; y < job.out_height; ++y, out += step) {
         pool_row<S, Average>(job.state(block, c), job.height, job.width, job.stride, y, columns, out, n);
-        add_moments<S>(1, out, step, plane, 0, sums + c * 2 * S::lanes, n);
+        if (batch_norm) add_moments<S>(1, out, step, plane, 0, sums + c * 2 * S::lanes, n);
       }
     }
-    store_moments(job, block, Average ? job.average_slot : job.maximum_slot, planes, sums);
+    if (batch_norm) store_moments(job, block, slot, planes, sums);
   }
 };
 
@@ -181,7 +177,7 @@ struct forward_second {
   }
 };
 
-/// Pass 3. Normalization, op weights and edge weight fold into one factor for each term and one constant.
+/// Pass 3. Op weight, edge weight and a norm's scale fold into one factor for each term.
 struct forward_mix {
   template <class S, class T = typename S::scalar>
   static CRISPNAS_INLINE void run(const state_job<T>& job, std::int64_t block) {
@@ -194,24 +190,25 @@ struct forward_mix {
     for (const auto& edge : job.edges) terms = std::max(terms, edge.terms);
     const T** from = memory.take<const T*>(static_cast<std::int64_t>(terms));
     T* factors = memory.take<T>(static_cast<std::int64_t>(terms));
+    T* means = memory.take<T>(static_cast<std::int64_t>(terms));
 
     for (int y = 0; y < job.out_height; y += rows) {
       const int n = std::min(rows, job.out_height - y) * job.out_width;
       for (const auto& edge : job.edges) {
         const auto terms_of_edge = job.terms_of(edge);
         for (int j = 0; j < job.seen; ++j) {
-          T constant = 0;
           for (std::size_t t = 0; t < terms_of_edge.size(); ++t) {
             const edge_term& term = terms_of_edge[t];
             from[t] = job.term_plane(term, block, j) + y * row_size;
             factors[t] = edge.weight * job.op_weight(edge, term);
+            means[t] = 0;
             if (term.norm < 0) continue;
             const auto at = static_cast<std::size_t>(term.norm * job.seen + j);
             factors[t] *= job.scale[at];
-            constant -= factors[t] * job.mean[at];
+            means[t] = job.mean[at];
           }
           T* node = edge.out + (block * job.channels + job.seen_to(j)) * job.out_plane() + y * row_size;
-          put_sum<S>(from, factors, static_cast<int>(edge.terms), constant, node, edge.first, n);
+          put_sum<S>(from, factors, means, static_cast<int>(edge.terms), node, edge.first, n);
         }
       }
       for (int i = 0; i < job.channels - job.seen; ++i) {
@@ -228,27 +225,26 @@ struct forward_mix {
     }
   }
 
-  /// to (+)= constant + sum over t of factors[t] * from[t]
+  /// to (+)= sum over t of factors[t] * (from[t] - means[t])
   template <class S, class T = typename S::scalar>
-  static CRISPNAS_INLINE void put_sum(const T* const* from, const T* factors, int terms, T constant, T* to,
-                                      bool fresh, int n) {
+  static CRISPNAS_INLINE void put_sum(const T* const* from, const T* factors, const T* means, int terms,
+                                      T* to, bool fresh, int n) {
     int x = 0;
-    for (; x + 8 <= n; x += 8) sum_tile<S, 8>(from, factors, terms, constant, to, fresh, x);
-    for (; x < n; ++x) sum_tile<S, 1>(from, factors, terms, constant, to, fresh, x);
+    for (; x + 8 <= n; x += 8) sum_tile<S, 8>(from, factors, means, terms, to, fresh, x);
+    for (; x < n; ++x) sum_tile<S, 1>(from, factors, means, terms, to, fresh, x);
   }
   template <class S, int X, class T = typename S::scalar>
-  static CRISPNAS_INLINE void sum_tile(const T* const* from, const T* factors, int terms, T constant, T* to,
-                                       bool fresh, int first) {
+  static CRISPNAS_INLINE void sum_tile(const T* const* from, const T* factors, const T* means, int terms,
+                                       T* to, bool fresh, int first) {
     constexpr int L = S::lanes;
     to += first * L;
-    typename S::vec sum[X];
-    CRISPNAS_UNROLL
-    for (int x = 0; x < X; ++x) sum[x] = typename S::vec{} + constant;
+    typename S::vec sum[X]{};
     for (int t = 0; t < terms; ++t) {
       const typename S::vec factor = typename S::vec{} + factors[t];
+      const typename S::vec mean = typename S::vec{} + means[t];
       const T* row = from[t] + first * L;
       CRISPNAS_UNROLL
-      for (int x = 0; x < X; ++x) sum[x] += S::at(row + x * L) * factor;
+      for (int x = 0; x < X; ++x) sum[x] += (S::at(row + x * L) - mean) * factor;
     }
     CRISPNAS_UNROLL
     for (int x = 0; x < X; ++x) {

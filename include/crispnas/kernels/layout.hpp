@@ -8,6 +8,8 @@
 #include <crispnas/kernels/separate.hpp>
 #include <crispnas/kernels/vec.hpp>
 #include <crispnas/kernels/workspace.hpp>
+#include <string>
+#include <vector>
 
 namespace crispnas::kernels {
 
@@ -125,7 +127,17 @@ CRISPNAS_KERNELS_INLINE at::Tensor to_blocked(const at::Tensor& x) {
 
 /// Blocked tensors of one size -> their concatenation [batch, sum of channels, h, w]. Differentiable.
 CRISPNAS_KERNELS_INLINE at::Tensor from_blocked(const std::vector<at::Tensor>& parts, std::int64_t batch) {
-  for (const auto& part : parts) detail::expect_real(part, 5);
+  if (parts.empty()) throw error("crispnas::kernels::from_blocked: no tensor is given.");
+  for (const auto& part : parts) {
+    detail::expect_real(part, 5);
+    const std::int64_t width = part.scalar_type() == at::kDouble ? lanes<double>() : lanes<float>();
+    if (part.scalar_type() != parts[0].scalar_type() || part.size(4) != width || batch < 1 ||
+        part.size(0) != (batch + width - 1) / width || part.size(2) != parts[0].size(2) ||
+        part.size(3) != parts[0].size(3)) {
+      throw error("crispnas::kernels::from_blocked: the tensors are not blocked tensors of " +
+                  std::to_string(batch) + " images, one size and one type: make them with to_blocked.");
+    }
+  }
   return detail::from_blocked_function::apply(at::TensorList(parts), batch);
 }
 CRISPNAS_KERNELS_INLINE at::Tensor from_blocked(const at::Tensor& x, std::int64_t batch) {

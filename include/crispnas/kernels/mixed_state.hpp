@@ -84,10 +84,10 @@ struct mixed_state_function : torch::autograd::Function<mixed_state_function<T>>
     bool second = false;
     for (const auto& unit : job.units) second = second || unit.parent >= 0;
     if (second) {
-      complete(bound, false);
+      complete(bound, true);
       for_blocks<forward_second, T>(job, job.blocks);
     }
-    complete(bound, true);
+    complete(bound, false);
     for_blocks<forward_mix, T>(job, job.blocks);
 
     ctx->mark_dirty(dirty);
@@ -168,17 +168,13 @@ struct mixed_state_function : torch::autograd::Function<mixed_state_function<T>>
   }
 
  private:
-  static void complete(bound_state<T>& bound, bool last) {
-    // Units with a successor come before their successor; all slots that pass 1 filled may be completed after
-    // it, once.
+  /// Completes the statistics of units that another unit follows (`first`), or of everything else.
+  static void complete(bound_state<T>& bound, bool first) {
     state_job<T>& job = bound.job;
-    for (int slot = 0; slot < job.slots; ++slot) {
-      const bool successor =
-          slot < static_cast<int>(job.units.size()) && job.units[static_cast<std::size_t>(slot)].parent >= 0;
-      const bool feeds =
-          slot < static_cast<int>(job.units.size()) && !job.units[static_cast<std::size_t>(slot)].last;
-      if (last ? !feeds : feeds && !successor) complete_norms<T>(job, bound.running, slot, slot + 1);
-    }
+    complete_norms<T>(job, bound.running, [&](int slot) {
+      const auto unit = static_cast<std::size_t>(slot);
+      return (unit < job.units.size() && !job.units[unit].last) == first;
+    });
   }
 
   static void weight_gradients(const bound_state<T>& bound, const variable_list& saved,

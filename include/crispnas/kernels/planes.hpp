@@ -44,13 +44,9 @@ CRISPNAS_INLINE void clear_border(const padded<T>& to, int c, int height, int wi
 template <class S, class T = typename S::scalar>
 CRISPNAS_INLINE void pad_rectified(const T* in, int height, int width, const padded<T>& to, int c) {
   clear_border<S>(to, c, height, width);
-  const typename S::vec zero{};
   for (int y = 0; y < height; ++y) {
     T* row = to.pixel(c, y, 0, S::lanes);
-    for (int x = 0; x < width; ++x, in += S::lanes) {
-      const auto& v = S::at(in);
-      S::at(row + x * S::lanes) = v > zero ? v : zero;
-    }
+    for (int x = 0; x < width; ++x, in += S::lanes) put_rectified<S>(S::at(in), row + x * S::lanes);
   }
 }
 

@@ -7,6 +7,12 @@
 
 namespace crispnas::kernels {
 
+/// v = max(v, next); NaN stays.
+template <class S>
+CRISPNAS_INLINE void keep_larger(typename S::vec& v, const typename S::vec& next) {
+  v = (next > v) | (next != next) ? next : v;
+}
+
 /// Rows or columns of the input that output position `o` of a 3x3 window sees: [begin, end).
 struct window {
   int begin;
@@ -29,7 +35,7 @@ CRISPNAS_INLINE void pool_row(const T* in, int height, int width, int stride, in
       if constexpr (Average) {
         v += next;
       } else {
-        v = next > v ? next : v;
+        keep_larger<S>(v, next);
       }
     }
     S::at(columns + x * L) = v;
@@ -42,7 +48,7 @@ CRISPNAS_INLINE void pool_row(const T* in, int height, int width, int stride, in
       if constexpr (Average) {
         v += next;
       } else {
-        v = next > v ? next : v;
+        keep_larger<S>(v, next);
       }
     }
     if constexpr (Average) v *= T(1) / T((rows.end - rows.begin) * (across.end - across.begin));
@@ -107,13 +113,11 @@ CRISPNAS_INLINE void max_2x2_row(const T* in, int width, int y, T* out, int n) {
   const T* upper = in + 2 * y * width * L;
   const T* lower = upper + width * L;
   for (int x = 0; x < n; ++x) {
-    const V& a = S::at(upper + 2 * x * L);
-    const V& b = S::at(upper + (2 * x + 1) * L);
-    const V& c = S::at(lower + 2 * x * L);
-    const V& d = S::at(lower + (2 * x + 1) * L);
-    const V ab = a > b ? a : b;
-    const V cd = c > d ? c : d;
-    S::at(out + x * L) = ab > cd ? ab : cd;
+    V v = S::at(upper + 2 * x * L);
+    keep_larger<S>(v, S::at(upper + (2 * x + 1) * L));
+    keep_larger<S>(v, S::at(lower + 2 * x * L));
+    keep_larger<S>(v, S::at(lower + (2 * x + 1) * L));
+    S::at(out + x * L) = v;
   }
 }
 

@@ -152,6 +152,8 @@ struct preprocess_function : torch::autograd::Function<preprocess_function<T>> {
     const double count = static_cast<double>(job.batch) * pixels;
     expect(!call.mode.training || count > 1, "batch statistics need more than one value per channel.");
     expect(call.mode.training || call.norm.mean.defined(), "evaluation needs running statistics.");
+    expect(!call.norm.mean.defined() || fits(call.norm, job.channels, c10::CppTypeToScalarType<T>::value),
+           "running statistics must be contiguous, [out], and of the inputs' type.");
     running_statistics<T> moved;
     if (call.mode.training && call.mode.update && call.norm.mean.defined())
       moved = {call.norm.mean.template data_ptr<T>(), call.norm.variance.template data_ptr<T>()};

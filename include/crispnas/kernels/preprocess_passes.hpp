@@ -72,13 +72,9 @@ template <class S, class T = typename S::scalar>
 CRISPNAS_INLINE void gather_rectified(const preprocess_job<T>& job, const T* from, int channels, int n,
                                       T* to) {
   constexpr int L = S::lanes;
-  const typename S::vec zero{};
   const std::ptrdiff_t stride = std::ptrdiff_t{job.stride} * L;
   for (int c = 0; c < channels; ++c, from += job.in_plane(), to += n * L) {
-    for (int x = 0; x < n; ++x) {
-      const auto& v = S::at(from + x * stride);
-      S::at(to + x * L) = v > zero ? v : zero;
-    }
+    for (int x = 0; x < n; ++x) put_rectified<S>(S::at(from + x * stride), to + x * L);
   }
 }
 
@@ -114,11 +110,14 @@ struct preprocess_product {
           std::memcpy(static_cast<void*>(planes + c * job.out_plane() + std::ptrdiff_t{p} * L), z + c * step,
                       static_cast<std::size_t>(step) * sizeof(T));
         }
-        add_moments<S>(count, z, step, planes, job.out_plane(), sums + job.first_channel(grid) * 2 * L, n);
+        if (job.batch_norm)
+          add_moments<S>(count, z, step, planes, job.out_plane(), sums + job.first_channel(grid) * 2 * L, n);
       }
     }
-    gather_moments(job.channels, L, job.valid_lanes(block), pixels, out, job.out_plane(), sums,
-                   job.sums + block * 2 * job.channels);
+    if (job.batch_norm) {
+      gather_moments(job.channels, L, job.valid_lanes(block), pixels, out, job.out_plane(), sums,
+                     job.sums + block * 2 * job.channels);
+    }
   }
 };
 

@@ -2,7 +2,6 @@
 // gradients of op weights, edge weights and batch norms. Blocks are added in order, in double precision.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <crispnas/kernels/job.hpp>
 #include <cstddef>
@@ -38,7 +37,7 @@ inline moments batch_moments(const double* rows, std::int64_t blocks, std::int64
     const double apart = rows[b * size + column] / count(b) - all.mean;
     squares += count(b) * apart * apart;
   }
-  all.variance = std::max(0.0, squares / total);
+  all.variance = squares < 0 ? 0 : squares / total;  // NaN stays
   return all;
 }
 
@@ -54,16 +53,16 @@ inline void move_running(const running_statistics<T>& running, std::int64_t chan
   v = static_cast<T>((1 - norm_momentum) * static_cast<double>(v) + norm_momentum * unbiased);
 }
 
-/// Completes mean and scale of the norms in `slots` [first, last), and moves what `running` has for norm i.
-template <class T>
-inline void complete_norms(state_job<T>& job, std::span<const running_statistics<T>> running, int first,
-                           int last) {
+/// Completes mean and scale of the norms whose slot is `wanted`, and moves what `running` has for norm i.
+template <class T, class Wanted>
+inline void complete_norms(state_job<T>& job, std::span<const running_statistics<T>> running,
+                           const Wanted& wanted) {
   const double pixels = static_cast<double>(job.out_height) * job.out_width;
   const double count = static_cast<double>(job.batch) * pixels;
   const std::int64_t row = std::int64_t{job.slots} * job.seen * 2;
   for (std::size_t i = 0; i < job.norms.size(); ++i) {
     const norm_plan& norm = job.norms[i];
-    if (norm.slot < first || norm.slot >= last || !norm.batch) continue;
+    if (!norm.batch || !wanted(norm.slot)) continue;
     for (int j = 0; j < job.seen; ++j) {
       const moments batch =
           batch_moments(job.sums, job.blocks, row, (std::int64_t{norm.slot} * job.seen + j) * 2, count,

@@ -17,6 +17,14 @@ struct norm_state {
   at::Tensor variance;  // [channels]
 };
 
+/// Whether running statistics are what kernels read.
+inline bool fits(const norm_state& norm, std::int64_t channels, at::ScalarType type) {
+  const auto one = [&](const at::Tensor& t) {
+    return t.defined() && t.numel() == channels && t.is_contiguous() && t.scalar_type() == type;
+  };
+  return one(norm.mean) && one(norm.variance);
+}
+
 /// One operation of one edge. Weights in order of use:
 ///   sep_conv: depthwise [c, 1, k, k], pointwise [c, c, 1, 1], depthwise, pointwise;   two norms
 ///   dil_conv: depthwise, pointwise;                                                   one norm

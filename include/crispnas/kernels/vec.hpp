@@ -37,6 +37,13 @@ struct single {
   static CRISPNAS_INLINE vec& at(T* p) { return *p; }
 };
 
+/// to = max(v, 0) of a pixel. NaN stays, so that a lost number is seen.
+template <class S>
+CRISPNAS_INLINE void put_rectified(const typename S::vec& v, typename S::scalar* to) {
+  const typename S::vec zero{};
+  S::at(to) = zero > v ? zero : v;
+}
+
 /// Width in bytes of the vectors in use: 64, 32 or 16. The environment variable CRISPNAS_VECTOR_BYTES lowers
 /// it (to compare or to test); it is read once.
 inline int vector_bytes() {

@@ -125,9 +125,13 @@ class fused_cell {
           *cell_->mixed()[static_cast<std::size_t>(edge.row)]->ops()[static_cast<std::size_t>(stock.op)];
       at::Tensor weight = weights.ops.select(0, edge.row).select(0, stock.op);
       if (weights.edges.defined()) weight = weight * weights.edges.select(0, edge.row);
-      const at::Tensor y = kernels::to_blocked(op.forward(seen) * weight);  // [blocks, C / K, h, w, lanes]
-      // Seen channel j goes to j K; the kernels have added the others.
-      nodes[static_cast<std::size_t>(edge.target)].slice(1, 0, std::nullopt, partial_).add_(y);
+      at::Tensor y = kernels::to_blocked(op.forward(seen) * weight);  // [blocks, C / K, h, w, lanes]
+      if (partial_ > 1) {
+        // Seen channel j goes to j K; the kernels have added the others. (Adding to a slice of the node would save the zeros, but
+        // its gradient is copied whole, twice.)
+        y = at::constant_pad_nd(y.unsqueeze(2), {0, 0, 0, 0, 0, 0, 0, partial_ - 1}).flatten(1, 2);
+      }
+      nodes[static_cast<std::size_t>(edge.target)].add_(y);
     }
   }
 
