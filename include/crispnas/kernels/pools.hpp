@@ -7,10 +7,13 @@
 
 namespace crispnas::kernels {
 
-/// v = max(v, next); NaN stays.
+/// v = max(v, next); NaN stays. Two selects whose sides differ: GCC 12 makes one of `next > v || next is NaN`, and takes
+/// vectors apart, lane by lane, where a condition is of two.
 template <class S>
 CRISPNAS_INLINE void keep_larger(typename S::vec& v, const typename S::vec& next) {
-  v = (next > v) | (next != next) ? next : v;
+  const typename S::vec larger = next > v ? next : v;
+  const typename S::vec sum = next + v;
+  v = next == next ? larger : sum;
 }
 
 /// Rows or columns of the input that output position `o` of a 3x3 window sees: [begin, end).
