@@ -4,12 +4,15 @@
 // previous cell are never copied together.
 #pragma once
 
+#include <c10/core/ScalarType.h>
+
 #include <algorithm>
 #include <crispnas/kernels/dispatch.hpp>
 #include <crispnas/kernels/layout.hpp>
 #include <crispnas/kernels/preprocess_passes.hpp>
 #include <crispnas/kernels/separate.hpp>
 #include <crispnas/kernels/statistics.hpp>
+#include <crispnas/kernels/tables.hpp>
 #include <crispnas/kernels/workspace.hpp>
 #include <utility>
 
