@@ -18,6 +18,24 @@ constexpr int edges_of(std::span<const kernels::state_plan> states) {
   return static_cast<int>(sum);
 }
 
+// Every kind has the published name of its tag.
+#define CRISPNAS_TEST_KIND(op)                                                                      \
+  static_assert(kernels::find_op(#op) == kernels::op_kind::op &&                                    \
+                    kernels::detail::all_fused_ops::kind_of<cn::ops::op>() == kernels::op_kind::op, \
+                "the kind and the tag of " #op " are not at the same place of their lists")
+CRISPNAS_TEST_KIND(none);
+CRISPNAS_TEST_KIND(max_pool_3x3);
+CRISPNAS_TEST_KIND(avg_pool_3x3);
+CRISPNAS_TEST_KIND(skip_connect);
+CRISPNAS_TEST_KIND(sep_conv_3x3);
+CRISPNAS_TEST_KIND(sep_conv_5x5);
+CRISPNAS_TEST_KIND(sep_conv_7x7);
+CRISPNAS_TEST_KIND(dil_conv_3x3);
+CRISPNAS_TEST_KIND(dil_conv_5x5);
+CRISPNAS_TEST_KIND(nor_conv_1x1);
+CRISPNAS_TEST_KIND(nor_conv_3x3);
+#undef CRISPNAS_TEST_KIND
+
 // The paper's cell: 14 edges leave 6 states, the last of which has none.
 static_assert(darts.normal.size() == 6 && darts.reduction.size() == 6);
 static_assert(edges_of(darts.normal) == 14 && edges_of(darts.reduction) == 14);

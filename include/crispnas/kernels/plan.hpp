@@ -50,7 +50,9 @@ struct fused_ops {
 using all_fused_ops = fused_ops<ops::none, ops::max_pool_3x3, ops::avg_pool_3x3, ops::skip_connect,
                                 ops::sep_conv_3x3, ops::sep_conv_5x5, ops::sep_conv_7x7, ops::dil_conv_3x3,
                                 ops::dil_conv_5x5, ops::nor_conv_1x1, ops::nor_conv_3x3>;
-static_assert(all_fused_ops::names.size() == static_cast<std::size_t>(op_kind::nor_conv_3x3) + 1);
+static_assert(
+    all_fused_ops::names.size() == static_cast<std::size_t>(op_kind::nor_conv_3x3) + 1,
+    "crispnas::kernels: op_kind and all_fused_ops must list the same operations in the same order.");
 
 }  // namespace detail
 
