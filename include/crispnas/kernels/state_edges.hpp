@@ -73,7 +73,7 @@ class state_edges {
     for (std::size_t e = 0; e < edges_.size(); ++e)
       detail::expect(edges_[e].target == plan_.edges[e].target, "the plan is one of other edges.");
     // What these ops are planned to is what the plan says.
-    plan_ops(plan_.stride);
+    plan_ops();
     detail::expect(std::ranges::equal(own_.units, plan_.units) && std::ranges::equal(own_.terms, plan_.terms),
                    "the plan is one of other ops.");
     check_ops();
@@ -92,7 +92,7 @@ class state_edges {
                        "nor_conv_3x3 has a fused form at stride 1 only.");
       }
     }
-    plan_ops(plan_.stride);
+    plan_ops();
     plan_.edges = own_.edges;
     plan_.units = own_.units;
     plan_.terms = own_.terms;
@@ -134,11 +134,12 @@ class state_edges {
     }
   }
 
-  void plan_ops(int stride) {
+  void plan_ops() {
     for (std::size_t e = 0; e < edges_.size(); ++e) {
       for (std::size_t o = 0; o < edges_[e].ops.size(); ++o) {
         const op_params& op = edges_[e].ops[o];
-        detail::plan_op(own_, static_cast<int>(e), static_cast<int>(o), op.kind, stride, !op.norms.empty());
+        detail::plan_op(own_, static_cast<int>(e), static_cast<int>(o), op.kind, plan_.stride,
+                        !op.norms.empty());
       }
     }
   }
@@ -162,8 +163,8 @@ class state_edges {
         for (const term_plan& term : plan_.terms) {
           if (here(term) && term.from != source::unit && term.normalized) ++norms;
         }
-        const bool fits = op.weights.size() >= weights && op.weights.size() <= weights + biases;
-        if (fits && op.norms.size() == norms) continue;
+        const bool enough = op.weights.size() >= weights && op.weights.size() <= weights + biases;
+        if (enough && op.norms.size() == norms) continue;
         throw error("crispnas::kernels::mixed_state: " +
                     std::string(detail::all_fused_ops::names[static_cast<std::size_t>(op.kind)]) +
                     " at stride " + std::to_string(plan_.stride) + " reads " + std::to_string(weights) +
