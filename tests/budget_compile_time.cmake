@@ -2,6 +2,7 @@
 # becomes tables, and what reads the tables is compiled once.
 cmake_minimum_required(VERSION 3.25)
 set(limit_ms 10000)
+set(half_limit_ms 5000)
 set(program "${SCRATCH}/budgets.cpp")
 file(WRITE "${program}" [[
 #include <crispnas/crispnas.hpp>
@@ -33,21 +34,44 @@ foreach(folder IN LISTS TORCH)
   list(APPEND flags -isystem "${folder}")
 endforeach()
 
-function(processor_time result)
+# Both programs are compiled at the same time: what slows the machine down slows both.
+function(processor_times one two)
   execute_process(
-    COMMAND bash -c "TIMEFORMAT=%U; time \"$@\"" - "${COMPILER}" ${flags} ${ARGN} -c "${program}" -o "${program}.o"
-    ERROR_VARIABLE said RESULT_VARIABLE code)
-  if(NOT code EQUAL 0 OR NOT said MATCHES "^([0-9]+)[.,]([0-9][0-9][0-9])\n$")
-    message(FATAL_ERROR "${program} does not compile, or not quietly:\n${said}")
-  endif()
-  math(EXPR spent "${CMAKE_MATCH_1} * 1000 + 1${CMAKE_MATCH_2} - 1000")
-  set(${result} ${spent} PARENT_SCOPE)
+    COMMAND bash -c "TIMEFORMAT=%U
+      timed() { time \"\${@:2}\" -c '${program}' -o '${program}'.$1.o; }
+      timed one \"$@\" 2> '${SCRATCH}/one.time' & first=$!
+      timed two \"$@\" -DTWO 2> '${SCRATCH}/two.time'; second=$?; wait $first && exit $second" - "${COMPILER}" ${flags}
+    RESULT_VARIABLE code)
+  foreach(name IN ITEMS one two)
+    file(READ "${SCRATCH}/${name}.time" said_of_${name})
+  endforeach()
+  foreach(name IN ITEMS one two)
+    if(NOT code EQUAL 0 OR NOT said_of_${name} MATCHES "^([0-9]+)[.,]([0-9][0-9][0-9])\n$")
+      message(FATAL_ERROR "${program} does not compile, or not quietly:\n${said_of_one}${said_of_two}")
+    endif()
+    math(EXPR spent "${CMAKE_MATCH_1} * 1000 + 1${CMAKE_MATCH_2} - 1000")
+    set(${${name}} ${spent} PARENT_SCOPE)
+  endforeach()
 endfunction()
 
-processor_time(one)
-processor_time(two -DTWO)
-math(EXPR more "${two} - ${one}")
-message(STATUS "a program with one budget: ${one} ms of processor time; with a second budget: ${more} ms more")
-if(more GREATER_EQUAL limit_ms)
-  message(FATAL_ERROR "That is not under ${limit_ms} ms.")
+# The same program, compiled again, takes seconds more or less. So one pair is enough where it is far below the limit; else two of three
+# decide.
+set(differences)
+foreach(pair RANGE 1 3)
+  processor_times(one two)
+  math(EXPR more "${two} - ${one}")
+  message(STATUS "a program with one budget: ${one} ms of processor time; with a second budget: ${more} ms more")
+  list(APPEND differences ${more})
+  if(pair EQUAL 1 AND more LESS ${half_limit_ms})
+    return()
+  endif()
+endforeach()
+set(too_long 0)
+foreach(more IN LISTS differences)
+  if(more GREATER_EQUAL limit_ms)
+    math(EXPR too_long "${too_long} + 1")
+  endif()
+endforeach()
+if(too_long GREATER 1)
+  message(FATAL_ERROR "Of three times, ${too_long} are not under ${limit_ms} ms: ${differences}.")
 endif()
