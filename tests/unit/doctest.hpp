@@ -11,9 +11,13 @@
 #undef CHECK
 #define CHECK(...) DOCTEST_CHECK(__VA_ARGS__)
 
-// How fast something is. Where sanitizers or counters watch every access it is said, not checked.
+// Where sanitizers or counters watch every access, how fast something is is said, not checked, and what is long is shorter.
+namespace test {
 #ifdef CRISPNAS_WATCHED
+inline constexpr bool watched = true;
 #define CHECK_FAST(...) DOCTEST_WARN(__VA_ARGS__)
 #else
+inline constexpr bool watched = false;
 #define CHECK_FAST(...) DOCTEST_CHECK(__VA_ARGS__)
 #endif
+}  // namespace test

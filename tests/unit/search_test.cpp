@@ -68,9 +68,9 @@ TEST_CASE("a search by the fused kernels finds what a search by LibTorch's opera
     cn::supernet<decltype(spec)> net(
         {.channels = 8, .cells = 3, .classes = 2, .seed = 4, .dtype = at::kDouble, .path = path});
     CHECK(net.is_fused() == (path == cn::compute_path::fused));
-    auto options = quick(3);
+    auto options = quick(test::watched ? 1 : 3);
     options.alpha_rate = options.beta_rate = 0.05;
-    const auto data = easy(128);
+    const auto data = easy(test::watched ? 32 : 128);
     outcome all;
     cn::searcher search(net, options);
     for (const auto& epoch : search.run(data)) {
