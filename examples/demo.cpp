@@ -153,7 +153,7 @@ void run(const demo_options& options) {
       trainings.push_back([&, &r = r] {
         // Not the seed of the search: the found cell gets no second run of the weights that it was chosen on.
         const auto seed = 500 + r.seed;
-        const double a = support::retrain(method, r.cuts.front(), s, train, held_out, seed, {});
+        const double a = support::retrain(method, r.cuts.front(), s, train, held_out, seed);
         const std::lock_guard lock(guard);
         outcomes.push_back({r.kept, false, a});
       });
@@ -164,7 +164,7 @@ void run(const demo_options& options) {
         trainings.push_back([&, kept, seed] {
           const auto budget = support::darts_budget(kept);
           const auto cut = cn::random_cut(method.configuration.space, budget.normal, budget.reduction, seed);
-          const double a = support::retrain(method, cut, s, train, held_out, seed, {});
+          const double a = support::retrain(method, cut, s, train, held_out, seed);
           const std::lock_guard lock(guard);
           outcomes.push_back({kept, true, a});
         });

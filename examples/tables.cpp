@@ -17,6 +17,7 @@
 #include "support/grid.hpp"
 #include "support/ledger.hpp"
 #include "support/report.hpp"
+#include "support/stop_signals.hpp"
 #include "support/table_pages.hpp"
 #include "support/table_scale.hpp"
 
@@ -325,11 +326,13 @@ void run(const table_flags& flags) {
   support::write_file(out / "scale.json", document.dump(2) + "\n");
   const bool cuda = device.is_cuda();
   const int workers = flags.workers > 0 ? flags.workers : cuda ? 1 : support::default_workers();
+  const support::stop_signals signals;
   support::grid grid(
-      done, {device,
-             cuda ? support::gpu_name(device.has_index() ? device.index() : 0)
-                  : fmt::format("{}, one thread a run, {} side by side", support::cpu_name(), workers),
-             workers, flags.quiet, out / "unfinished"});
+      done, signals,
+      {device,
+       cuda ? support::gpu_name(device.has_index() ? device.index() : 0)
+            : fmt::format("{}, one thread a run, {} side by side", support::cpu_name(), workers),
+       workers, flags.quiet, out / "unfinished"});
 
   if (!flags.report) {
     for (const auto& p : products) support::plan_searches(grid, settings.at(p.scale_table), p.arms, seeds);
@@ -384,6 +387,12 @@ int main(int argc, char** argv) {
       ->check(support::between(0, 256));
   app.add_flag("--report", flags.report, "run nothing; print what the ledger has");
   app.add_flag("--quiet", flags.quiet, "no progress");
+  app.footer(
+      "Exit codes: 0 done; 1 failed; 2 called in a way that cannot work; 128 + N stopped by signal N after "
+      "finishing the steps\n"
+      "under way and saving (143 SIGTERM, 130 SIGINT, 138 SIGUSR1, 129 SIGHUP): the same command goes on. A "
+      "second signal ends at "
+      "once.");
   if (const auto code = support::parse_command_line(app, argc, argv)) return *code;
   return support::guarded("tables", [&] { run(flags); });
 }

@@ -1,20 +1,14 @@
-// The network of a found cell, trained from scratch by a recipe: long enough that a stopped run should not begin again, so it keeps what
-// it needs to go on in checkpoints, and goes on bit for bit.
+// The network of a found cell, trained from scratch by a recipe, and measured.
 #pragma once
 
-#include <chrono>
-#include <crispnas/io/checkpoints.hpp>
 #include <crispnas/train/trainer.hpp>
-#include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
-#include <optional>
 
+#include "keeper.hpp"
 #include "train_json.hpp"
 
 namespace support {
-
-namespace cn = crispnas;
 
 /// What is trained on, and what is measured on.
 struct training_images {
@@ -26,8 +20,6 @@ struct derived_training {
   cn::genotype cell;
   cn::derived_options network;
   cn::train_options options;
-  std::filesystem::path unfinished;  ///< the folder that a stopped run goes on from; empty: none is kept
-  double save_after = 600;           ///< seconds of training between two checkpoints
 };
 
 /// Everything that decides the result, beside images and seed.
@@ -39,24 +31,25 @@ inline nlohmann::json to_json(const derived_training& t) {
   return json;
 }
 
-/// Trains, or goes on training, and measures. The folder of an unfinished training is removed by the caller, once the result is kept.
-inline cn::evaluation train_derived(const derived_training& t, const training_images& images) {
+/// Trains and measures. With a `keeper` the training is saved on the way, and goes on from what was saved.
+inline cn::evaluation train_derived(const derived_training& t, const training_images& images,
+                                    keeper* saved_by = nullptr) {
   cn::any_derived_network net(t.cell, t.network);
-  cn::trainer training(net, t.options);
-  std::optional<cn::checkpoints> kept;
-  if (!t.unfinished.empty()) {
-    kept.emplace(t.unfinished, cn::checkpoint_options{.configuration = {{"training", to_json(t).dump()}},
-                                                      .device = t.network.device.str()});
-    kept->load(training.state());
+  cn::train_options options = t.options;
+  if (saved_by != nullptr) {
+    options.on_step = [&](const cn::step_progress& progress) {
+      if (t.options.on_step) t.options.on_step(progress);
+      saved_by->after_step();
+    };
+    options.stop = [&] { return saved_by->stop(); };
   }
-  auto saved = std::chrono::steady_clock::now();
+  cn::trainer training(net, options);
+  if (saved_by != nullptr)
+    saved_by->begin([&] { return training.state(); }, [&] { return training.position_text(); });
   for (const auto& epoch : training.run(images.train)) {
-    const auto now = std::chrono::steady_clock::now();
-    if (!kept || epoch.epoch == t.options.epochs) continue;
-    if (std::chrono::duration<double>(now - saved).count() < t.save_after) continue;
-    kept->save(training.state(), training.position_text());
-    saved = now;
+    if (saved_by != nullptr) saved_by->after_epoch(epoch.epoch);
   }
+  if (training.stopped() && saved_by != nullptr) saved_by->end_early();
   return cn::evaluate(net, images.held_out(t.options.batch_size, t.network.device), t.options.numbers,
                       t.options.workers);
 }

@@ -1,7 +1,8 @@
 // One search as the programs run it: build, search epoch by epoch, cut, measure. And a cut cell trained from scratch.
 #pragma once
 
-#include <atomic>
+#include <fmt/format.h>
+
 #include <crispnas/crispnas.hpp>
 #include <functional>
 #include <string>
@@ -9,8 +10,8 @@
 
 #include "epoch_log.hpp"
 #include "errors.hpp"
+#include "keeper.hpp"
 #include "methods.hpp"
-#include "run_keeper.hpp"
 
 namespace support {
 
@@ -100,7 +101,7 @@ inline void check_run(const method_choice& method, const scale& s, const cn::lab
   });
 }
 
-/// Searches, cuts to every budget of `budgets` (empty: the method's own), measures on `held_out`. With a `keeper` the search is saved on
+/// Searches, cuts to every budget of `budgets` (empty: the method's own), measures on `held_out`. With a keeper the search is saved on
 /// the way, and goes on from what was saved.
 inline search_result run_search(const method_choice& method, int kept,
                                 const std::vector<budget_choice>& budgets, const scale& s,
@@ -108,7 +109,7 @@ inline search_result run_search(const method_choice& method, int kept,
                                 std::uint64_t seed, const step_callback& on_step,
                                 const std::function<void(const epoch_record&)>& on_epoch = {},
                                 const std::function<void(cn::any_supernet&, const cn::batches&)>& at_end = {},
-                                run_keeper* keeper = nullptr) {
+                                keeper* saved_by = nullptr) {
   search_result result;
   result.method = method.name;
   result.kept = kept;
@@ -118,22 +119,22 @@ inline search_result run_search(const method_choice& method, int kept,
   auto options = search_options_of(s, train.size(), method.strength * s.strength, seed);
   options.on_step = on_step;
   epoch_log done;
-  if (keeper != nullptr) {
+  if (saved_by != nullptr) {
     options.on_step = [&](const cn::step_progress& progress) {
       on_step(progress);
-      keeper->after_step();
+      saved_by->after_step();
     };
-    options.stop = [&] { return keeper->stop(); };
+    options.stop = [&] { return saved_by->stop(); };
   }
   cn::searcher search(net, method.configuration.regularizer, options);
-  if (keeper != nullptr) {
+  if (saved_by != nullptr) {
     const auto state = [&] {
       cn::named_state all = search.state();
       all.add("epochs", done.state());
       all.add("seconds", result.seconds);
       return all;
     };
-    keeper->begin(state, [&] { return search.position_text(); });
+    saved_by->begin(state, [&] { return search.position_text(); });
     result.epochs = done.records();
   }
   const auto held = cn::sequential_batches(held_out, {.device = s.device});
@@ -153,9 +154,9 @@ inline search_result run_search(const method_choice& method, int kept,
     result.seconds += report.seconds;
     done.add(record);
     result.epochs.push_back(std::move(record));
-    if (keeper != nullptr) keeper->after_epoch(report.epoch);
+    if (saved_by != nullptr) saved_by->after_epoch(report.epoch);
   }
-  if (search.stopped()) keeper->end_early();
+  if (search.stopped()) saved_by->end_early();
   const auto calibration = cn::epoch_batches(
       train, {.batch_size = s.batch_size, .epoch = s.epochs + 1, .augment = s.augment, .device = s.device});
   const auto measure = [&](int edges, const cn::cell_table& normal, const cn::cell_table& reduction) {
@@ -179,29 +180,55 @@ inline search_result run_search(const method_choice& method, int kept,
 enum class rate_falls { each_epoch, each_step };
 
 /// Trains the cell of a cut from scratch, in the network it was searched in (same channels, cells and K), for the epochs of `s` over
-/// `images`; returns held-out accuracy in percent.
+/// `images`; returns held-out accuracy in percent. With a keeper it is saved on the way, and goes on from what was saved.
 inline double train_cut(const method_choice& method, const cn::network_cut& cut, const scale& s,
                         const cn::labelled_images& images, const cn::labelled_images& held_out,
-                        std::uint64_t seed, rate_falls falls, const std::function<void()>& on_step) {
+                        std::uint64_t seed, rate_falls falls, const step_callback& on_step = {},
+                        keeper* saved_by = nullptr) {
   cn::any_supernet net(method.configuration.space, method.configuration.ops, method.configuration.plan,
                        network_options(s, images, seed));
   const auto fixed = cn::cut_weights(net.space(), cut, net.arch().fixed_weights());
   cn::sgd optimizer(net.weights(), {.rate = s.weight_rate});
+  std::int64_t epoch = 1;
+  std::int64_t step = 0;  // of it that are done
+  if (saved_by != nullptr) {
+    const auto state = [&] {
+      cn::named_state all;
+      std::vector<std::string> names;
+      for (const auto& p : net.named_parameters()) {
+        all.add("weights." + p.key(), p.value());
+        names.push_back(p.key());
+      }
+      for (const auto& b : net.named_buffers()) all.add("statistics." + b.key(), b.value());
+      all.add("sgd", optimizer.state(names));
+      all.add("epoch", epoch);
+      all.add("step", step);
+      return all;
+    };
+    saved_by->begin(state, [&] { return fmt::format("epoch {} of {}, step {}", epoch, s.epochs, step); });
+  }
   net.train();
-  int done = 0;
-  for (int epoch = 1; epoch <= s.epochs; ++epoch) {
-    optimizer.rate(cn::cosine_rate(s.weight_rate, s.last_weight_rate, epoch, s.epochs));
-    const auto data = cn::epoch_batches(
-        images,
-        {.batch_size = s.batch_size, .seed = seed, .epoch = epoch, .augment = s.augment, .device = s.device});
-    const int steps = s.epochs * static_cast<int>(data.size());
-    for (const auto& b : data) {
-      ++done;
-      if (falls == rate_falls::each_step)
-        optimizer.rate(cn::cosine_rate(s.weight_rate, s.last_weight_rate, done, steps));
-      cn::step_result step;
-      cn::weight_step(net, fixed, optimizer, 5.0, {b.images, b.labels}, step);
-      if (on_step) on_step();
+  for (; epoch <= s.epochs; ++epoch, step = 0) {
+    optimizer.rate(cn::cosine_rate(s.weight_rate, s.last_weight_rate, static_cast<int>(epoch), s.epochs));
+    cn::batch_stream batches(cn::epoch_batches(images, {.batch_size = s.batch_size,
+                                                        .seed = seed,
+                                                        .epoch = static_cast<int>(epoch),
+                                                        .augment = s.augment,
+                                                        .device = s.device}));
+    const std::int64_t steps = batches.size();
+    while (step < steps) {
+      if (saved_by != nullptr && saved_by->stop()) saved_by->end_early();
+      if (falls == rate_falls::each_step) {
+        optimizer.rate(cn::cosine_rate(s.weight_rate, s.last_weight_rate,
+                                       static_cast<int>((epoch - 1) * steps + step + 1),
+                                       static_cast<int>(s.epochs * steps)));
+      }
+      const auto b = batches.batch(step);
+      cn::step_result result;
+      cn::weight_step(net, fixed, optimizer, 5.0, {b.images, b.labels}, result);
+      ++step;
+      if (on_step) on_step({static_cast<int>(epoch), s.epochs, step, steps});
+      if (saved_by != nullptr) saved_by->after_step();
     }
   }
   return cn::accuracy(net, fixed, cn::sequential_batches(held_out, {.device = s.device}));
@@ -210,8 +237,8 @@ inline double train_cut(const method_choice& method, const cn::network_cut& cut,
 /// The same for as many steps as the search took on its weights, on the same half of the images.
 inline double retrain(const method_choice& method, const cn::network_cut& cut, const scale& s,
                       const cn::labelled_images& train, const cn::labelled_images& held_out,
-                      std::uint64_t seed, const std::function<void()>& on_step) {
-  return train_cut(method, cut, s, train.halves().weights, held_out, seed, rate_falls::each_epoch, on_step);
+                      std::uint64_t seed) {
+  return train_cut(method, cut, s, train.halves().weights, held_out, seed, rate_falls::each_epoch);
 }
 
 }  // namespace support

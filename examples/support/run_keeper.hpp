@@ -15,11 +15,10 @@
 #include <vector>
 
 #include "errors.hpp"
+#include "keeper.hpp"
 #include "stop_signals.hpp"
 
 namespace support {
-
-namespace cn = crispnas;
 
 struct keeper_flags {
   std::vector<std::string> every{"1", "epochs"};
@@ -79,7 +78,7 @@ inline void add_settings(cn::text_pairs& pairs, const nlohmann::json& json, cons
   }
 }
 
-class run_keeper {
+class run_keeper : public keeper {
  public:
   /// Throws usage_error where the folder has checkpoints and --resume is not given.
   run_keeper(const std::filesystem::path& out, const keeper_flags& flags, cn::checkpoint_options options)
@@ -101,9 +100,8 @@ class run_keeper {
     }
   }
 
-  /// From here on the run can be saved: `state` is all that it is, `position` is for people. Puts the newest checkpoint back where there
-  /// is one and it was asked for.
-  void begin(std::function<cn::named_state()> state, std::function<std::string()> position) {
+  /// Puts the newest checkpoint back where there is one and it was asked for.
+  void begin(std::function<cn::named_state()> state, std::function<std::string()> position) override {
     state_ = std::move(state);
     position_ = std::move(position);
     if (!saved_) return;
@@ -119,18 +117,17 @@ class run_keeper {
   /// Whether a checkpoint was put back.
   bool resumed() const { return resumed_; }
 
-  void after_step() {
+  void after_step() override {
     if (interval_.of_steps && ++steps_ % interval_.count == 0) save();
   }
-  void after_epoch(int epoch) {
+  void after_epoch(int epoch) override {
     if (!interval_.of_steps && interval_.count > 0 && epoch % interval_.count == 0) save();
   }
 
   /// Whether a signal has asked the program to end.
-  bool stop() const { return signals_.received() != 0; }
+  bool stop() const override { return signals_.received() != 0; }
 
-  /// After a stop: saves and throws ended_early.
-  [[noreturn]] void end_early() {
+  [[noreturn]] void end_early() override {
     const int signal = signals_.received();
     std::string text = "stopped by " + std::string(stop_signals::name(signal)) + " at " + position_() + "; ";
     if (saved_) {

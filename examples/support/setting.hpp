@@ -115,8 +115,8 @@ inline photographs load_photographs(const std::filesystem::path& root) {
 /// How the network of a cell is trained: DARTS's recipe on CIFAR-10, or the paper's on photographs.
 inline derived_training training_of(const setting& s, const cn::genotype& cell, std::uint64_t seed) {
   const auto& sizes = s.sizes;
-  derived_training t{
-      cell, cn::presets::cifar_network(static_cast<int>(s.train.classes())), cn::presets::cifar_recipe(), {}};
+  derived_training t{cell, cn::presets::cifar_network(static_cast<int>(s.train.classes())),
+                     cn::presets::cifar_recipe()};
   if (s.transfer) {
     t.network = cn::presets::imagenet_network(static_cast<int>(s.transfer->images.train.classes));
     t.options = cn::presets::imagenet_recipe();

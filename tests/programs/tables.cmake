@@ -86,6 +86,30 @@ if(NOT first STREQUAL second)
   message(FATAL_ERROR "What was done again has another result.")
 endif()
 
+# Stopped by a signal as soon as three searches are done, in a folder of its own: the same command goes on, to the same results.
+set(stopped "${SCRATCH}/stopped")
+set(command "${PROGRAM}" --table 4 --seeds 2 ${tiny} --data "${SCRATCH}" --out "${stopped}" --quiet --workers 2)
+execute_process(COMMAND bash -c "\"$@\" & program=$!
+  until [ \"$(cat '${stopped}/ledger.jsonl' 2>/dev/null | wc -l)\" -ge 3 ]; do kill -0 $program || exit 1; sleep 0.05; done
+  kill -TERM $program; wait $program" - ${command} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE errors)
+message(STATUS "tables, stopped\n${output}${errors}")
+if(NOT result EQUAL 143 OR NOT errors MATCHES "stopped by SIGTERM: [0-9]+ of 14 pieces of work are done and in the ledger; what was under way is\
+ saved in '${stopped}/unfinished'. The same command goes on")
+  message(FATAL_ERROR "The exit code is ${result} instead of 143, or the message is another one.")
+endif()
+file(GLOB kept "${stopped}/unfinished/*/checkpoints/LATEST")
+if(NOT kept)
+  message(FATAL_ERROR "Nothing that was under way is kept.")
+endif()
+execute_process(COMMAND ${command} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE errors)
+message(STATUS "tables, gone on with\n${output}${errors}")
+results_of("${output}" second)
+string(REPLACE "${stopped}" "${SCRATCH}/out" second "${second}")
+file(GLOB left "${stopped}/unfinished/*")
+if(NOT result EQUAL 0 OR NOT first STREQUAL second OR left)
+  message(FATAL_ERROR "What was stopped and gone on with has other results, or left '${left}'.")
+endif()
+
 # Another configuration of the retraining: searches stay, their cells are trained again; and the old numbers are still there.
 run(0 "54 lines; 0 searches to run.20 cells to train" -- --table 4 --seeds 1 --scale "${SCRATCH}/tiny_2.json")
 run(0 "74 lines; 0 searches to run.0 cells to train" -- --table 4 --seeds 2 ${tiny})

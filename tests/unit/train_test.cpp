@@ -22,7 +22,6 @@
 #include "files.hpp"
 #include "support/bare_jpeg.hpp"
 #include "support/datasets.hpp"
-#include "support/derived_training.hpp"
 #include "support/image_folder.hpp"
 
 namespace cn = crispnas;
@@ -257,27 +256,6 @@ TEST_CASE(
   cn::load_state(training.momentum(), folder.path() / "momentum.safetensors");
   for (const auto& epoch : training.run(data, 2)) CHECK(epoch.epoch >= 2);
   CHECK(same(copies(resumed), expected));
-}
-
-TEST_CASE("a training of the tables that is stopped goes on from its checkpoints") {
-  const auto data = easy(24);
-  const support::training_images images{
-      cn::training_set_of(data), [&](std::int64_t batch_size, at::Device) {
-        return cn::batch_source(cn::sequential_batches(data, {.batch_size = batch_size}));
-      }};
-  const tests::temporary_folder folder;
-  support::derived_training training{small_cell, small_network(), quick(3), {}, 0};
-  const auto expected = support::train_derived(training, images);
-  training.unfinished = folder.path() / "unfinished";
-  training.options.on_step = [](const cn::step_progress& p) {
-    if (p.epoch == 2 && p.step == 2) throw std::runtime_error("stopped");
-  };
-  CHECK_THROWS_AS(support::train_derived(training, images), std::runtime_error);
-  CHECK(std::filesystem::exists(training.unfinished));
-  int first = 0;
-  training.options.on_step = [&](const cn::step_progress& p) { first = first == 0 ? p.epoch : first; };
-  CHECK(support::train_derived(training, images).loss == expected.loss);
-  CHECK(first == 2);
 }
 
 TEST_CASE("channels last: the same training up to rounding, the same names and shapes") {

@@ -1,0 +1,209 @@
+// What tables are made of, searches and trainings, stopped after any step and gone on with: each ends as if it had not been stopped.
+#include "support/unfinished_run.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <crispnas/genotype/known.hpp>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "doctest.hpp"
+#include "files.hpp"
+#include "support.hpp"
+#include "support/derived_training.hpp"
+#include "support/experiment.hpp"
+#include "support/pool.hpp"
+
+namespace cn = crispnas;
+using tests::message_of;
+using tests::temporary_folder;
+
+namespace {
+
+cn::labelled_images easy(std::int64_t n) {
+  auto generator = at::detail::createCPUGenerator(3);
+  const at::Tensor labels = torch::arange(n, torch::kLong).remainder(2);
+  const at::Tensor noise = torch::randint(0, 100, {n, 3, 8, 8}, generator, torch::kLong);
+  return {(noise + labels.view({n, 1, 1, 1}) * 120).to(at::kByte), labels, 2};
+}
+
+/// Two epochs of two steps.
+support::scale tiny() {
+  support::scale s{.channels = 8, .cells = 3, .epochs = 2, .batch_size = 8};
+  s.augment.crop_padding = 1;
+  return s;
+}
+
+/// A piece of work: tells of its steps, is kept or not, ends with numbers.
+using work = std::function<std::vector<double>(const support::step_callback&, support::keeper*)>;
+
+std::vector<double> search(const support::step_callback& on_step, support::keeper* saved_by) {
+  const auto method = support::darts_method("da2s", 3, 4);
+  const auto train = easy(32);
+  const auto found = support::run_search(method, 3, {support::darts_budget(3), support::darts_budget(8)},
+                                         tiny(), train, easy(8), 5, on_step, {}, {}, saved_by);
+  std::vector<double> numbers;
+  const auto add = [&](const at::Tensor& t) {
+    const at::Tensor flat = t.to(at::kDouble).flatten();
+    for (std::int64_t i = 0; i < flat.numel(); ++i) numbers.push_back(flat[i].item<double>());
+  };
+  for (const auto& epoch : found.epochs) {
+    numbers.insert(numbers.end(), {epoch.report.train_loss, epoch.report.arch_loss});
+    for (const auto& w : epoch.weights) add(w.ops);
+  }
+  for (const auto& gap : found.gaps) numbers.insert(numbers.end(), {gap.before, gap.after});
+  for (const auto& w : found.edge_weights) add(w);
+  return numbers;
+}
+
+std::vector<double> cut_cell(const support::step_callback& on_step, support::keeper* saved_by) {
+  const auto method = support::darts_method("da2s", 8, 4);
+  const auto data = easy(16);
+  cn::any_supernet probe(method.configuration.space, method.configuration.ops, method.configuration.plan,
+                         {.channels = 8, .cells = 3, .classes = 2});
+  // Its accuracy alone would not tell one training from another.
+  struct weights_seen : support::keeper {
+    support::keeper* inner = nullptr;
+    std::function<cn::named_state()> state;
+    cn::named_tensors last;
+    void begin(std::function<cn::named_state()> given, std::function<std::string()> position) override {
+      state = given;
+      if (inner != nullptr) inner->begin(std::move(given), std::move(position));
+    }
+    void after_step() override {
+      last.clear();
+      for (const auto& [name, value] : state().values()) last.emplace_back(name, value.clone());
+      if (inner != nullptr) inner->after_step();
+    }
+    void after_epoch(int) override {}
+    bool stop() const override { return inner != nullptr && inner->stop(); }
+    [[noreturn]] void end_early() override {
+      inner->end_early();
+      std::abort();
+    }
+  } seen;
+  seen.inner = saved_by;
+  std::vector<double> numbers{support::train_cut(method, cn::cut_network(probe), tiny(), data, easy(8), 5,
+                                                 support::rate_falls::each_step, on_step, &seen)};
+  for (const auto& [name, value] : seen.last) numbers.push_back(value.to(at::kDouble).sum().item<double>());
+  return numbers;
+}
+
+std::vector<double> derived(const support::step_callback& on_step, support::keeper* saved_by) {
+  const auto data = easy(16);
+  support::derived_training training{
+      cn::known::darts_v2, {.channels = 4, .cells = 3, .classes = 2}, cn::presets::cifar_recipe()};
+  training.options.epochs = 2;
+  training.options.batch_size = 8;
+  training.options.on_step = on_step;
+  const support::training_images images{
+      cn::training_set_of(data), [&](std::int64_t batch_size, at::Device) {
+        return cn::batch_source(cn::sequential_batches(data, {.batch_size = batch_size}));
+      }};
+  const auto found = support::train_derived(training, images, saved_by);
+  return {found.loss, found.top1};
+}
+
+struct killed {};
+
+void stopped_and_gone_on_with(const work& one) {
+  using std::chrono::hours;
+  const test::one_thread as_side_by_side;
+  const support::step_callback nothing = [](const cn::step_progress&) {};
+  const auto expected = one(nothing, nullptr);
+  for (int after = 0; after <= 3; ++after) {
+    for (const bool kill : {false, true}) {
+      CAPTURE(after);
+      CAPTURE(kill);
+      const temporary_folder folder;
+      int steps = 0;
+      std::vector<std::int64_t> seen;
+      const auto run = [&](bool is_first) {
+        const support::stop_signals signals;
+        support::unfinished_run saved_by(folder.path() / "one", signals,
+                                         {.configuration = {{"of", "this test"}}},
+                                         support::unfinished_run::seconds(kill ? hours(0) : hours(1)));
+        if (is_first && after == 0 && !kill) std::raise(SIGTERM);
+        return one(
+            [&](const cn::step_progress& p) {
+              const std::int64_t number = (p.epoch - 1) * p.steps + p.step;
+              if (!is_first) seen.push_back(number);
+              if (!is_first || ++steps != after + (kill ? 1 : 0)) return;
+              if (kill) throw killed();  // before this step can be saved
+              std::raise(SIGTERM);
+            },
+            &saved_by);
+      };
+      if (kill) {
+        CHECK_THROWS_AS(run(true), killed);
+      } else {
+        try {
+          run(true);
+          FAIL("it was not stopped");
+        } catch (const support::ended_early& e) {
+          CHECK(e.exit_code == 143);
+          CHECK(std::string(e.what()).starts_with("stopped by SIGTERM at epoch "));
+          CHECK(std::string(e.what()).ends_with("; saved in '" +
+                                                (folder.path() / "one/checkpoints").string() + "'."));
+        }
+      }
+      CHECK(run(false) == expected);
+      REQUIRE(!seen.empty());
+      CHECK(seen.front() == after + 1);  // nothing is done twice
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a search, stopped or killed after any step") { stopped_and_gone_on_with(search); }
+TEST_CASE("a cut cell from scratch, stopped or killed after any step") { stopped_and_gone_on_with(cut_cell); }
+TEST_CASE("a derived network, stopped or killed after any step") { stopped_and_gone_on_with(derived); }
+
+TEST_CASE("between two saves time passes") {
+  const temporary_folder folder;
+  const support::stop_signals signals;
+  support::unfinished_run rare(folder.path() / "rare", signals, {}),
+      often(folder.path() / "often", signals, {}, support::unfinished_run::seconds(0));
+  std::int64_t number = 0;
+  for (support::unfinished_run* run : {&rare, &often}) {
+    run->begin(
+        [&] {
+          cn::named_state all;
+          all.add("number", number);
+          return all;
+        },
+        [] { return "somewhere"; });
+    run->after_step();
+    run->after_epoch(1);
+  }
+  CHECK_FALSE(std::filesystem::exists(folder.path() / "rare/checkpoints/LATEST"));
+  CHECK(std::filesystem::exists(folder.path() / "often/checkpoints/LATEST"));
+}
+
+TEST_CASE("side by side: an error goes before a stop, whichever comes first, and nothing is begun after it") {
+  int begun = 0;
+  const std::function<void()> stops = [] { throw support::ended_early("asked to", 143); };
+  const std::function<void()> fails = [] { throw cn::error("no room"); };
+  const std::function<void()> counts = [&] { ++begun; };
+  CHECK_THROWS_AS(support::run_side_by_side({stops, counts, counts}, 1), support::ended_early);
+  CHECK(message_of([&] { support::run_side_by_side({fails, counts}, 1); }) == "no room");
+  CHECK(begun == 0);
+  std::atomic<bool> is_stopping = false;
+  const std::function<void()> fails_later = [&] {
+    while (!is_stopping) std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    throw cn::error("no room");
+  };
+  const std::function<void()> stops_first = [&] {
+    is_stopping = true;
+    throw support::ended_early("asked to", 143);
+  };
+  CHECK(message_of([&] { support::run_side_by_side({fails_later, stops_first}, 2); }) == "no room");
+}
