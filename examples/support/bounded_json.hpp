@@ -4,6 +4,7 @@
 
 #include <crispnas/error.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -58,10 +59,10 @@ inline std::string read_bounded_text(const std::filesystem::path& path, std::siz
   const std::string name = "'" + path.string() + "'";
   std::error_code code;
   std::ifstream file;
-  if (std::filesystem::is_regular_file(path, code)) file.open(path, std::ios::binary);
+  if (std::filesystem::is_regular_file(path, code)) file.open(path, std::ios::binary | std::ios::ate);
   if (!file.is_open()) throw crispnas::error(name + " is no file that can be read.");
-  const auto bytes = std::filesystem::file_size(path, code);
-  if (code) throw crispnas::error(name + " cannot be examined: " + code.message() + ".");
+  const auto bytes = static_cast<std::uint64_t>(file.tellg());
+  file.seekg(0);
   if (bytes > limit) {
     throw crispnas::error(name + " has " + std::to_string(bytes) + " bytes, more than the " +
                           std::to_string(limit) + " that are accepted here.");

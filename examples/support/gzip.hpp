@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -32,43 +33,41 @@ inline std::vector<std::byte> gunzip(std::span<const std::byte> packed, const st
   if (packed.size() < 2 || packed[0] != std::byte{0x1f} || packed[1] != std::byte{0x8b}) {
     fail("is not a gzip file (wrong magic number). Fetch it again, or name the uncompressed file.");
   }
+  if (packed.size() > std::min<std::uint64_t>(limits.bytes, std::numeric_limits<uInt>::max())) {
+    fail("has " + std::to_string(packed.size()) + " bytes, more than the " + std::to_string(limits.bytes) +
+         " that may come out of it. Is it the right file?");
+  }
   const std::uint64_t by_ratio = std::max<std::uint64_t>(limits.small, limits.ratio * packed.size());
   const std::uint64_t most = std::min(limits.bytes, by_ratio);
 
   z_stream stream{};
-  if (inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK) fail("cannot be read: zlib does not start.");
+  const auto check = [&](int code) {
+    if (code == Z_BUF_ERROR) fail("is truncated: the compressed data end too early. Fetch it again.");
+    if (code != Z_OK && code != Z_STREAM_END)
+      fail("is damaged (zlib: " + std::string(zError(code)) + "). Fetch it again.");
+    return code;
+  };
+  check(inflateInit2(&stream, 16 + MAX_WBITS));
   const std::unique_ptr<z_stream, int (*)(z_stream*)> end(&stream, inflateEnd);
+  // zlib's interface is not const-correct; it does not write to its input.
+  stream.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(packed.data()));
+  stream.avail_in = static_cast<uInt>(packed.size());
   std::vector<std::byte> out;
   std::array<std::byte, 1 << 16> chunk;
-  std::size_t taken = 0;
   int code = Z_OK;
   while (code != Z_STREAM_END) {
-    if (stream.avail_in == 0) {
-      const std::size_t more = std::min<std::size_t>(packed.size() - taken, 1 << 24);
-      if (more == 0) fail("is truncated: the compressed data end too early. Fetch it again.");
-      // zlib's interface is not const-correct; it does not write to its input.
-      stream.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(packed.data() + taken));
-      stream.avail_in = static_cast<uInt>(more);
-      taken += more;
+    stream.next_out = reinterpret_cast<Bytef*>(chunk.data());
+    stream.avail_out = static_cast<uInt>(chunk.size());
+    code = check(inflate(&stream, Z_NO_FLUSH));
+    const std::size_t made = chunk.size() - stream.avail_out;
+    if (out.size() + made > most) {
+      fail("grows beyond " + std::to_string(most) + " bytes when decompressed, from " +
+           std::to_string(packed.size()) + ". Is it the right file?");
     }
-    do {
-      stream.next_out = reinterpret_cast<Bytef*>(chunk.data());
-      stream.avail_out = static_cast<uInt>(chunk.size());
-      code = inflate(&stream, Z_NO_FLUSH);
-      if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR) {
-        fail("is damaged (" + std::string(stream.msg != nullptr ? stream.msg : "zlib refuses it") +
-             "). Fetch it again.");
-      }
-      const std::size_t made = chunk.size() - stream.avail_out;
-      if (out.size() + made > most) {
-        fail("grows beyond " + std::to_string(most) + " bytes when decompressed, from " +
-             std::to_string(packed.size()) + ". Is it the right file?");
-      }
-      out.insert(out.end(), chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(made));
-    } while (code == Z_OK && stream.avail_out == 0);
+    out.insert(out.end(), chunk.begin(), chunk.begin() + static_cast<std::ptrdiff_t>(made));
   }
-  const std::size_t left = packed.size() - taken + stream.avail_in;
-  if (left > 0) fail("has " + std::to_string(left) + " bytes left over after its end. Fetch it again.");
+  if (stream.avail_in > 0)
+    fail("has " + std::to_string(stream.avail_in) + " bytes left over after its end. Fetch it again.");
   return out;
 }
 

@@ -102,9 +102,10 @@ struct image_files {
 };
 
 /// Lists `folder`. With `classes`, those are the labels, and a folder of another name is an error. Symbolic links are refused: they are
-/// unreadable images, since they may lead anywhere. Throws crispnas::error.
+/// unreadable images, since they may lead anywhere. Throws crispnas::error, also for more than `most` files in a folder.
 inline image_files list_images(const std::filesystem::path& folder, unreadable_list& unreadable,
-                               const std::optional<std::vector<std::string>>& classes = std::nullopt) {
+                               const std::optional<std::vector<std::string>>& classes = std::nullopt,
+                               std::size_t most = most_images) {
   namespace fs = std::filesystem;
   const std::string name = "image folder '" + folder.string() + "'";
   const auto fail = [&](const std::string& what) { throw crispnas::error(name + " " + what); };
@@ -114,8 +115,7 @@ inline image_files list_images(const std::filesystem::path& folder, unreadable_l
   const auto entries = [&](const fs::path& of) {
     std::vector<fs::directory_entry> found;
     for (const auto& entry : fs::directory_iterator(of, code)) {
-      if (found.size() == most_images)
-        fail("has more than " + std::to_string(most_images) + " files in a folder.");
+      if (found.size() == most) fail("has more than " + std::to_string(most) + " files in a folder.");
       found.push_back(entry);
     }
     if (code) fail("cannot be listed: " + code.message() + ".");

@@ -63,7 +63,6 @@ class jpeg_decoder {
     if (bytes.size() < 2 || bytes[0] != std::byte{0xff} || bytes[1] != std::byte{0xd8})
       throw unreadable_image("it is not a JPEG file");
     call([&] { jpeg_create_decompress(&state_); });
-    created_ = true;
     try {
       state_.progress = &progress_;
       state_.mem->max_memory_to_use = jpeg_most_memory;
@@ -82,9 +81,7 @@ class jpeg_decoder {
   }
   jpeg_decoder(const jpeg_decoder&) = delete;
   jpeg_decoder& operator=(const jpeg_decoder&) = delete;
-  ~jpeg_decoder() {
-    if (created_) jpeg_destroy_decompress(&state_);
-  }
+  ~jpeg_decoder() { jpeg_destroy_decompress(&state_); }
 
   int width() const { return static_cast<int>(state_.image_width); }
   int height() const { return static_cast<int>(state_.image_height); }
@@ -155,11 +152,12 @@ class jpeg_decoder {
   /// Runs what calls libjpeg, whose errors jump back to here: nothing with a destructor may live in between.
   template <class Body>
   void call(Body body) {
-    if (setjmp(errors_.back) == 0) {
-      body();
-      return;
+    switch (setjmp(errors_.back)) {
+      case 0:
+        return body();
+      default:  // jumped back
+        fail();
     }
-    fail();
   }
   [[noreturn]] void fail() {
     if (errors_.base.msg_code == too_many_scans)
@@ -184,7 +182,6 @@ class jpeg_decoder {
   jpeg_decompress_struct state_{};
   error_state errors_{};
   jpeg_progress_mgr progress_{};
-  bool created_ = false;
 };
 
 }  // namespace support

@@ -2,19 +2,17 @@
 // was killed goes on where it was: the line that it was writing is recognised as torn and done again.
 #pragma once
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <crispnas/error.hpp>
+#include <crispnas/io/checked_file.hpp>
+#include <crispnas/io/file_calls.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -55,21 +53,15 @@ inline nlohmann::json parse_ledger_line(std::string_view text) {
 /// of the rest, so that a line that was damaged or edited is never taken for a measurement.
 class ledger {
  public:
-  /// Throws crispnas::error that names file and line for a damaged line, and for a file that cannot be opened or is in use.
-  ledger(std::filesystem::path path, ledger_mode mode) : path_(std::move(path)) {
+  /// Throws crispnas::error that names file and line for a damaged line, and for a file that cannot be opened or is in use. `calls`
+  /// outlives it.
+  ledger(std::filesystem::path path, ledger_mode mode, crispnas::file_calls& calls = crispnas::system_files())
+      : path_(std::move(path)), calls_(calls) {
     if (mode == ledger_mode::append) open_for_append();
-    try {
-      read(mode);
-    } catch (...) {
-      if (file_ >= 0) ::close(file_);
-      throw;
-    }
+    read();
   }
   ledger(const ledger&) = delete;
   ledger& operator=(const ledger&) = delete;
-  ~ledger() {
-    if (file_ >= 0) ::close(file_);
-  }
 
   /// The line of a configuration and a seed; null where it is not done. Stays where it is when lines are added.
   const nlohmann::json* find(const std::string& hash, std::uint64_t seed) const {
@@ -80,7 +72,7 @@ class ledger {
 
   /// Adds a finished piece of work; when it returns, the line is on the disk. Callable from any thread.
   void append(nlohmann::json line) {
-    if (file_ < 0) throw crispnas::error(named() + " was opened for reading only.");
+    if (!file_) throw crispnas::error(named() + " was opened for reading only.");
     line["sum"] = ledger_sum(line);
     const std::string text = line.dump() + "\n";
     parse_ledger_line(
@@ -97,26 +89,30 @@ class ledger {
 
  private:
   std::string named() const { return "ledger '" + path_.string() + "'"; }
-  [[noreturn]] void fail(const std::string& what, int reason) const {
-    throw crispnas::error(named() + " " + what + ": " + std::strerror(reason) + ".");
+  /// With what errno says, and, where there was no room, with how much there is.
+  [[noreturn]] void fail(const std::string& what) const {
+    const int reason = errno;
+    std::string text = named() + " " + what + crispnas::detail::because(reason);
+    std::uint64_t room = 0;
+    if ((reason == ENOSPC || reason == EDQUOT || reason == EFBIG) &&
+        calls_.free_bytes(path_.c_str(), room) == 0)
+      text += "; free there: " + crispnas::bytes_text(room);
+    throw crispnas::error(text + ".");
   }
 
   void open_for_append() {
-    file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (file_ < 0) fail("cannot be opened", errno);
-    if (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
-      ::close(file_);
+    file_.emplace(calls_, path_, O_RDWR | O_CREAT | O_APPEND);
+    if (!*file_) fail("cannot be opened");
+    if (crispnas::detail::uninterrupted([&] { return calls_.flock(file_->get(), LOCK_EX | LOCK_NB); }) != 0) {
+      if (errno != EWOULDBLOCK) fail("cannot be locked");
       throw crispnas::error(named() + " is in use by another run. Wait for it, or name another folder.");
     }
-    const auto parent = path_.parent_path().empty() ? std::filesystem::path(".") : path_.parent_path();
-    const int folder = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder >= 0) {  // the file's name is to survive as well
-      ::fsync(folder);
-      ::close(folder);
-    }
+    // The file's name is to survive as well.
+    if (!crispnas::detail::sync_folder(calls_, std::filesystem::absolute(path_).parent_path()))
+      fail("may not reach the disk");
   }
 
-  void read(ledger_mode mode) {
+  void read() {
     if (!std::filesystem::exists(path_)) return;
     std::string text;
     try {
@@ -124,6 +120,7 @@ class ledger {
     } catch (const crispnas::error& e) {
       throw crispnas::error("ledger " + std::string(e.what()));
     }
+    bytes_ = text.size();
     std::size_t number = 1;
     std::size_t begin = 0;
     for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
@@ -135,15 +132,14 @@ class ledger {
     const std::string_view rest = std::string_view(text).substr(begin);
     if (json_depth(rest) <= ledger_line_limits.depth && nlohmann::json::accept(rest)) {
       add(rest, number);
-      if (mode == ledger_mode::append) write_whole("\n");
+      if (file_) write_whole("\n");
       return;
     }
     torn_ =
         named() + ", line " + std::to_string(number) + ": torn (" + std::to_string(rest.size()) +
         " bytes without an end), as a run leaves it that was stopped while it wrote. What it was to say is "
         "done again.";
-    if (mode == ledger_mode::append && ::ftruncate(file_, static_cast<off_t>(begin)) != 0)
-      fail("cannot be mended", errno);
+    if (file_ && !cut_to(begin)) fail("cannot be mended");
   }
 
   void add(std::string_view text, std::size_t number) {
@@ -165,24 +161,33 @@ class ledger {
     lines_.emplace(std::move(key), std::move(line));
   }
 
+  bool cut_to(std::uint64_t bytes) {
+    const auto length = static_cast<std::int64_t>(bytes);
+    const bool done =
+        crispnas::detail::uninterrupted([&] { return calls_.truncate(path_.c_str(), length); }) == 0;
+    if (done) bytes_ = bytes;
+    return done;
+  }
+
   void write_whole(std::string_view text) {
-    const off_t before = ::lseek(file_, 0, SEEK_END);
-    for (std::size_t done = 0; done < text.size();) {
-      const ssize_t written = ::write(file_, text.data() + done, text.size() - done);
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) {
-        const int reason = errno;
-        // Half a line is worse than none; where it cannot be taken back, the next run finds it torn.
-        [[maybe_unused]] const int ignored = before < 0 ? -1 : ::ftruncate(file_, before);
-        fail("cannot be written", reason);
-      }
-      done += static_cast<std::size_t>(written);
+    if (has_half_a_line_)
+      throw crispnas::error(named() + " cannot be written any more: it ends in half a line.");
+    if (!crispnas::detail::write_all(calls_, file_->get(), text)) {
+      const int reason = errno;
+      // Half a line is worse than none; where it cannot be taken back, the next run finds it torn.
+      has_half_a_line_ = !cut_to(bytes_);
+      errno = reason;
+      fail("cannot be written");
     }
-    if (::fsync(file_) != 0) fail("cannot be brought to the disk", errno);
+    bytes_ += text.size();
+    if (!file_->sync()) fail("cannot be brought to the disk");
   }
 
   std::filesystem::path path_;
-  int file_ = -1;
+  crispnas::file_calls& calls_;
+  std::optional<crispnas::detail::descriptor> file_;  ///< to append to
+  std::uint64_t bytes_ = 0;                           ///< of whole lines
+  bool has_half_a_line_ = false;
   mutable std::mutex guard_;
   std::map<std::pair<std::string, std::uint64_t>, nlohmann::json> lines_;
   std::string torn_;

@@ -99,16 +99,22 @@ inline const std::vector<std::string>& scale_keys() {
   return keys;
 }
 
+/// Whether a value is of the kind of a member, and what that kind is called.
+inline bool is_of(const nlohmann::json& value, double) { return value.is_number(); }
+inline bool is_of(const nlohmann::json& value, std::int64_t) { return value.is_number_integer(); }
+inline const char* kind_of(double) { return "a number"; }
+inline const char* kind_of(std::int64_t) { return "a whole number"; }
+
 template <class Number>
 void take_number(const nlohmann::json& json, const char* key, Number& into, double low, double high) {
   if (!json.contains(key)) return;
   const auto& value = json[key];
-  const bool fits = value.is_number() && value.template get<double>() >= low &&
-                    value.template get<double>() <= high &&
-                    (!std::is_integral_v<Number> || value.is_number_integer());
+  const std::conditional_t<std::is_integral_v<Number>, std::int64_t, double> kind{};
+  const bool fits =
+      is_of(value, kind) && value.template get<double>() >= low && value.template get<double>() <= high;
   if (!fits) {
     throw usage_error(fmt::format("scale: \"{}\" is {}; it is to be {} from {:g} to {:g}.", key, value.dump(),
-                                  std::is_integral_v<Number> ? "a whole number" : "a number", low, high));
+                                  kind_of(kind), low, high));
   }
   into = value.template get<Number>();
 }

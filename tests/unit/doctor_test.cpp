@@ -130,6 +130,24 @@ TEST_CASE("data: whole, damaged, incomplete, another number of labels, none") {
   CHECK_SAYS(text_of(support::data_findings(folder.path())), "does not exist");
 }
 
+TEST_CASE("data: the name and the length of a known file, but other bytes") {
+  const temporary_folder folder;
+  write_fashion(folder);
+  const std::string labels = be32(0x801) + be32(10000) + std::string(10000, '\3');
+  folder.write("t10k-labels-idx1-ubyte.gz", gzipped(labels));
+  const auto suspect =
+      "warning  t10k-labels-idx1-ubyte.gz   has the name and the length of 'Fashion-MNIST, test labels', but "
+      "other bytes: 10000 labels; SHA-256 ";
+  CHECK_SAYS(text_of(support::data_findings(folder.path())), suspect);
+  folder.write("t10k-labels-idx1-ubyte", labels + '\3');
+  CHECK_SAYS(text_of(support::data_findings(folder.path())), "problem  t10k-labels-idx1-ubyte ");
+  folder.write("data_batch_1.bin", std::string(std::size_t{10000} * 3073, '\1'));
+  folder.write("test_batch.bin", std::string(3073, '\1'));
+  const auto all = text_of(support::data_findings(folder.path()));
+  CHECK_SAYS(all, "has the name and the length of 'CIFAR-10, data_batch_1.bin', but other bytes");
+  CHECK_SAYS(all, "Unless it is another set of the same shape, it is damaged");
+}
+
 TEST_CASE("data: CIFAR's records, photographs, subfolders") {
   const temporary_folder folder;
   std::filesystem::create_directories(folder.path() / "cifar-10");

@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <crispnas/io/file_calls.hpp>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
 #include <map>
-#include <set>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -51,7 +52,8 @@ class failing_files final : public crispnas::file_calls {
   }
   std::ptrdiff_t write(int file, const void* from, std::size_t bytes) override {
     return counted("write", bytes, [&](std::size_t n) {
-      dirty_.insert(paths_[file]);
+      std::error_code code;
+      dirty_.emplace(paths_[file], std::filesystem::file_size(paths_[file], code));
       return file_calls::write(file, from, n);
     });
   }
@@ -84,9 +86,9 @@ class failing_files final : public crispnas::file_calls {
       const std::string replaced = replaces ? bytes_of(new_name) : std::string();
       const int result = file_calls::rename(from, to);
       if (result != 0) return result;
-      std::set<std::string> moved;
-      for (const auto& path : dirty_) {
-        moved.insert(path.starts_with(old_name) ? new_name + path.substr(old_name.size()) : path);
+      std::map<std::string, std::uintmax_t> moved;
+      for (const auto& [path, bytes] : dirty_) {
+        moved.emplace(path.starts_with(old_name) ? new_name + path.substr(old_name.size()) : path, bytes);
       }
       dirty_ = std::move(moved);
       not_on_disk(to, [=] {
@@ -130,12 +132,12 @@ class failing_files final : public crispnas::file_calls {
     return call("statvfs", [&] { return file_calls::free_bytes(path, bytes); });
   }
 
-  /// What no fsync has confirmed is lost: half of the bytes of a file, changes of names altogether.
+  /// What no fsync has confirmed is lost: half of the bytes that were added to a file, changes of names altogether.
   void lose_power() {
-    for (const auto& path : dirty_) {
+    for (const auto& [path, bytes] : dirty_) {
       std::error_code code;
       const auto size = std::filesystem::file_size(path, code);
-      if (!code) std::filesystem::resize_file(path, size / 2);
+      if (!code && size > bytes) std::filesystem::resize_file(path, bytes + (size - bytes) / 2);
     }
     for (auto u = undo_.rbegin(); u != undo_.rend(); ++u) u->second();
     dirty_.clear();
@@ -199,7 +201,7 @@ class failing_files final : public crispnas::file_calls {
   bool ended_ = false;
   std::string name_;
   std::map<int, std::string> paths_;
-  std::set<std::string> dirty_;
+  std::map<std::string, std::uintmax_t> dirty_;  ///< with how many bytes of it are on the disk
   std::vector<std::pair<std::string, std::function<void()>>> undo_;  ///< folder, and how its change is undone
 };
 

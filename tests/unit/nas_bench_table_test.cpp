@@ -61,6 +61,9 @@ TEST_CASE("what is no table is refused with its line") {
                  "larger than 64 MiB"));
   CHECK(contains(says("a,b,c\n"), "line 1: the columns should be"));
   CHECK(contains(says(header + "93.1,x,3,|none~0|\n"), "line 2: 'x' is no accuracy"));
+  CHECK(contains(says(header + "93.1x,1,3,|none~0|\n"), "line 2: '93.1x' is no accuracy"));
+  CHECK(contains(says(header + "\n\r\n93.1,x,3,|none~0|\n"),
+                 "line 4: 'x' is no accuracy"));  // empty lines are none
   CHECK(contains(says(header + "93.1,101,3,|none~0|\n"), "'101' is no accuracy"));
   CHECK(contains(says(header + "93.1,nan,3,|none~0|\n"), "'nan' is no accuracy"));
   CHECK(contains(says(header + "93.1,1,3,|none~0|\n"), "line 2: "));

@@ -1,6 +1,7 @@
 // What tables are made of, without LibTorch: the ledger and what happens to it, statistics, scales, pages and figures.
 #include <sys/resource.h>
 
+#include <cerrno>
 #include <cmath>
 #include <csignal>
 #include <cstddef>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "doctest.hpp"
+#include "failing_files.hpp"
 #include "files.hpp"
 #include "support/figures.hpp"
 #include "support/ledger.hpp"
@@ -135,6 +137,17 @@ TEST_CASE("ledger: any other damage is an error that names file and line") {
     CHECK_SAYS(opened(whole + "\n", mode), "line 3: this is no JSON");
     CHECK_SAYS(opened(whole + "{}\n", mode), "line 3: hash, seed, result or sum is missing");
     CHECK_SAYS(opened(whole + "[1]\n", mode), "line 3: hash");
+    nlohmann::json all = line("a", 1, 0.5);
+    all["sum"] = "0";
+    CHECK_SAYS(opened(all.dump() + "\n", mode), "line 1: it has been changed");
+    for (const char* key : {"hash", "seed", "result", "sum"}) {
+      CAPTURE(key);
+      nlohmann::json wrong = all;
+      wrong.erase(key);
+      CHECK_SAYS(opened(wrong.dump() + "\n", mode), "line 1: hash, seed, result or sum is missing");
+      wrong[key] = nullptr;
+      CHECK_SAYS(opened(wrong.dump() + "\n", mode), "line 1: hash, seed, result or sum is missing");
+    }
     std::string changed = whole;
     changed.replace(changed.find("0.1"), 3, "0.2");
     CHECK_SAYS(opened(changed, mode), "line 1: it has been changed");
@@ -174,11 +187,69 @@ TEST_CASE("ledger: where there is no room, no half line is left") {
   const auto said = message_of([&] { done.append(line("b", 0, 1)); });
   setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
-  CHECK_SAYS(said, "cannot be written: File too large");
+  CHECK_SAYS(said, "cannot be written (File too large); free there: ");
   CHECK(read(path) == whole);
   CHECK(done.find("b", 0) == nullptr);
   done.append(line("b", 0, 1));
   CHECK(done.find("b", 0) != nullptr);
+}
+
+TEST_CASE(
+    "ledger: each call of the system fails once: what was there stays, a line is there as a whole or not at "
+    "all") {
+  using tests::fault;
+  const std::vector<fault> faults{fault::io_error,    fault::no_space,    fault::interrupted,
+                                  fault::short_count, fault::exit_before, fault::exit_after};
+  for (const fault what : faults) {
+    for (int number = 1;; ++number) {
+      CAPTURE(static_cast<int>(what));
+      CAPTURE(number);
+      const temporary_folder folder;
+      const auto path = folder.path() / "ledger.jsonl";
+      const std::string whole = two_lines(path);
+      folder.write("ledger.jsonl", whole + R"({"hash": "to)");  // torn: it is mended first
+      tests::failing_files calls(number, what);
+      const auto said = message_of([&] {
+        ledger done(path, ledger_mode::append, calls);
+        done.append(line("b", 0, 1));
+      });
+      if (what == fault::interrupted || what == fault::short_count) CHECK(said.empty());
+      if (what == fault::no_space && !said.empty())
+        CHECK_SAYS(said, "(No space left on device); free there: ");
+      for (const bool power_fails : {false, true}) {
+        if (power_fails) calls.lose_power();
+        ledger after(path, ledger_mode::append);
+        CHECK(after.find("a", 0) != nullptr);
+        CHECK(after.find("a", 1) != nullptr);
+        if (said.empty()) CHECK(after.find("b", 0) != nullptr);
+        CHECK(after.size() == (after.find("b", 0) == nullptr ? 2 : 3));
+      }
+      if (!calls.met()) break;
+    }
+  }
+}
+
+TEST_CASE("ledger: half a line that cannot be taken back is the last one of a run") {
+  struct short_of_room final : crispnas::file_calls {
+    int written = 0;
+    std::ptrdiff_t write(int file, const void* from, std::size_t bytes) override {
+      if (++written == 1) return file_calls::write(file, from, bytes / 2);
+      errno = ENOSPC;
+      return -1;
+    }
+    int truncate(const char*, std::int64_t) override {
+      errno = EIO;
+      return -1;
+    }
+  } calls;
+  const temporary_folder folder;
+  const auto path = folder.path() / "ledger.jsonl";
+  const std::string whole = two_lines(path);
+  ledger done(path, ledger_mode::append, calls);
+  CHECK_SAYS(message_of([&] { done.append(line("b", 0, 1)); }), "No space left on device");
+  CHECK_SAYS(message_of([&] { done.append(line("b", 0, 1)); }), "it ends in half a line");
+  CHECK(read(path).size() > whole.size());
+  CHECK(read(path).starts_with(whole));
 }
 
 TEST_CASE("statistics: standard error, interval, t") {
@@ -257,11 +328,18 @@ TEST_CASE("scales: the names, a file, changes for single tables") {
   CHECK_SAYS(wrong(R"({"epoch": 3})"), "no \"epoch\"; did you mean 'epochs'?");
   CHECK_SAYS(wrong(R"({"epochs": 0})"), "\"epochs\" is 0; it is to be a whole number from 1");
   CHECK_SAYS(wrong(R"({"epochs": 1.5})"), "\"epochs\" is 1.5");
+  CHECK_SAYS(wrong(R"({"epochs": 1000000000})"), "\"epochs\" is 1000000000");
+  CHECK_SAYS(wrong(R"({"weight_rate": "a"})"), "it is to be a number from 0");
   CHECK_SAYS(wrong(R"({"epochs": "4"})"), "\"epochs\" is \"4\"");
   CHECK_SAYS(wrong(R"({"cells": 2})"), "\"cells\" is 2; it is to be a whole number from 3");
   CHECK_SAYS(wrong(R"({"K": 3})"), "1, 2 and 4 are compiled in");
   CHECK_SAYS(wrong(R"({"retrain": "search"})"), "searched or derived; did you mean 'searched'?");
   CHECK_SAYS(wrong(R"({"tables": {"6": {}}})"), "there are the tables 1 to 5");
+  CHECK_SAYS(wrong(R"({"tables": {"0": {}}})"), "there are the tables 1 to 5");
+  CHECK_SAYS(wrong(R"({"tables": {"41": {}}})"), "there are the tables 1 to 5");
+  CHECK_SAYS(wrong(R"({"tables": 4})"), "\"tables\" is to be an object");
+  CHECK_SAYS(wrong(R"({"tables": {"4": {"tables": {}}}})"), "\"tables\" stands inside of \"tables\"");
+  CHECK(wrong("{}").empty());
   CHECK_SAYS(wrong(R"({"tables": {"4": {"epochs": 0}}})"), "\"epochs\" is 0");
   CHECK_SAYS(message_of([] { support::scale_document("papr"); }), "did you mean 'paper'?");
 }

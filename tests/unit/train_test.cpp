@@ -1,4 +1,6 @@
 // Training from scratch: recipes, loss, steps, epochs, evaluation; batches made ahead by several threads.
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -10,7 +12,9 @@
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <stdexcept>
@@ -443,7 +447,7 @@ TEST_CASE(
 namespace {
 
 std::string encode(const std::vector<std::uint8_t>& pixels, int width, int height, J_COLOR_SPACE space,
-                   bool progressive = false) {
+                   bool progressive = false, const std::function<void(jpeg_compress_struct&)>& adjust = {}) {
   jpeg_compress_struct state{};
   jpeg_error_mgr errors{};
   state.err = jpeg_std_error(&errors);
@@ -458,6 +462,7 @@ std::string encode(const std::vector<std::uint8_t>& pixels, int width, int heigh
   jpeg_set_defaults(&state);
   jpeg_set_quality(&state, 95, TRUE);
   if (progressive) jpeg_simple_progression(&state);
+  if (adjust) adjust(state);
   jpeg_start_compress(&state, TRUE);
   const auto row = static_cast<std::size_t>(width * state.input_components);
   while (state.next_scanline < state.image_height) {
@@ -672,12 +677,21 @@ TEST_CASE("JPEG: a window is what the whole image has there, at every scale") {
   const auto printed = square(encode(inks, 16, 16, JCS_CMYK), {0, 0, 16, 16}, 16);
   CHECK(printed[0] == doctest::Approx(200 * 128 / 255.0).epsilon(0.05));
   CHECK(printed[1] == doctest::Approx(100 * 128 / 255.0).epsilon(0.05));
+  const auto by_lightness = encode(inks, 16, 16, JCS_CMYK, false, [](jpeg_compress_struct& state) {
+    jpeg_set_colorspace(&state, JCS_YCCK);
+  });
+  CHECK(mean_difference(square(by_lightness, {0, 0, 16, 16}, 16), printed) < 2.0);
+  const auto not_adobe = encode(inks, 16, 16, JCS_CMYK, false, [](jpeg_compress_struct& state) {
+    state.write_Adobe_marker = FALSE;
+  });  // 0 is none
+  CHECK(square(not_adobe, {0, 0, 16, 16}, 16)[0] == doctest::Approx(55 * 127 / 255.0).epsilon(0.05));
 }
 
 TEST_CASE("JPEG: what cannot be decoded says why, before anything is allocated") {
   const auto file = picture(200, 100);
   CHECK_SAYS(refused("\x89PNG\r\n\x1a\n"), "not a JPEG");
   CHECK_SAYS(refused(""), "not a JPEG");
+  CHECK_SAYS(refused("\xff\xe0"), "not a JPEG");
   CHECK_SAYS(refused(file.substr(0, 100)), "");
   CHECK(!refused(file.substr(0, 100)).empty());
   CHECK_SAYS(refused(file.substr(0, file.size() * 2 / 3), {0, 0, 200, 100}), "Premature end of JPEG file");
@@ -686,6 +700,14 @@ TEST_CASE("JPEG: what cannot be decoded says why, before anything is allocated")
   REQUIRE(frame != std::string::npos);
   huge.replace(frame + 5, 4, "\xff\x00\xff\x00", 4);
   CHECK_SAYS(refused(huge), "65280 x 65280 pixels, more than 64 million");
+  // The first of its scans, again and again: work without end.
+  const auto progressive = encode(soft_picture(16, 16), 16, 16, JCS_RGB, true);
+  const auto scan = progressive.find("\xff\xda");
+  const auto next = progressive.find("\xff\xc4", scan);
+  REQUIRE(next != std::string::npos);
+  std::string endless = progressive.substr(0, next);
+  for (int i = 0; i < 200; ++i) endless += progressive.substr(scan, next - scan);
+  CHECK_SAYS(refused(endless + "\xff\xd9"), "it has more than 100 scans");
   // Any cut and any flipped byte: an image or an error, nothing else.
   for (std::size_t at = 0; at < file.size(); at += 13) {
     std::string broken = file;
@@ -770,6 +792,45 @@ TEST_CASE(
                support::list_images(folder.path() / "val", *unreadable, std::vector<std::string>{"a"});
              }),
              "has a class 'b' that the training images lack");
+  CHECK_SAYS(message_of([&] { support::list_images(folder.path() / "val", *unreadable, std::nullopt, 3); }),
+             "has more than 3 files in a folder");
+  CHECK_SAYS(message_of([&] { support::list_images(folder.path() / "val/a/1.jpg", *unreadable); }),
+             "cannot be listed: Not a directory");
+  for (const int side : {0, 4097}) {
+    CHECK_SAYS(message_of([&] { const support::folder_images wrong(files, {.side = side}, unreadable); }),
+               "it is to be from 1 to 4096");
+  }
+}
+
+TEST_CASE("class folders: what is no image, some of them, none of them, and a list of what is unreadable") {
+  const tests::temporary_folder folder;
+  std::filesystem::create_directories(folder.path() / "a/folder.jpg");
+  std::filesystem::create_directory(folder.path() / "b");
+  std::filesystem::create_directory_symlink(folder.path() / "b", folder.path() / "c");
+  support::unreadable_list unreadable(2);
+  CHECK_SAYS(message_of([&] { support::list_images(folder.path(), unreadable); }),
+             "holds no .jpg or .jpeg files");
+  CHECK(unreadable.files().at((folder.path() / "a/folder.jpg").string()) == "it is no file");
+  CHECK(unreadable.files().at((folder.path() / "c").string()) == "it is a symbolic link");
+  for (const char* name : {"a/1.jpg", "b/1.jpg", "b/2.jpg", "b/3.jpg"}) folder.write(name, "nothing");
+  const auto files = support::list_images(folder.path(), unreadable);
+  CHECK(files.size() == 4);
+  CHECK(files.some(0).size() == 4);
+  CHECK(files.some(4).size() == 4);
+  CHECK(files.some(3).labels == std::vector<std::int64_t>{0, 1, 1});
+
+  const auto six = std::make_shared<support::unreadable_list>(6);
+  const support::folder_images images(files, {.side = 8}, six);
+  const std::vector<std::int64_t> first{0};
+  CHECK_SAYS(message_of([&] { images.training_batch(first, {.batch_size = 1}); }),
+             "none of the images can be read");
+  CHECK(six->size() == 4);
+  six->add("x", "one");
+  six->add("y", "two");
+  const auto said = message_of([&] { six->add("z", "three"); });
+  CHECK_SAYS(said, "7 images cannot be read, more than the 6 that are accepted:");
+  CHECK_SAYS(said, "\n  ...");
+  CHECK(said.find("'z'") == std::string::npos);
 }
 
 TEST_CASE("CIFAR-100 and MNIST are found by the names of their files") {

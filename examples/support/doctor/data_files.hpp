@@ -28,10 +28,12 @@ namespace support {
 struct known_file {
   std::string_view sha256;
   std::string_view is;
+  std::string_view name{};  ///< of files without gzip, which are the same whoever packed them
+  std::size_t bytes = 0;    ///< of the same
 };
 
-/// Of files as they are distributed, and of Fashion-MNIST's without gzip, which are the same whoever packed them.
-inline constexpr std::array<known_file, 13> known_files{{
+/// Of files as they are distributed, and of the same without gzip.
+inline constexpr std::array<known_file, 17> known_files{{
     // Debian 12, package dataset-fashion-mnist 0.0~git20200523.55506a9-1, and the same decompressed
     {"b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
      "Fashion-MNIST, training images, Debian's"},
@@ -41,17 +43,30 @@ inline constexpr std::array<known_file, 13> known_files{{
      "Fashion-MNIST, test images, Debian's"},
     {"8d3605d196f4be44669e46906da9733c8131fef761fdbfec72c424d5222f1a05",
      "Fashion-MNIST, test labels, Debian's"},
-    {"c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888", "Fashion-MNIST, training images"},
-    {"bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9", "Fashion-MNIST, training labels"},
-    {"5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b", "Fashion-MNIST, test images"},
-    {"0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34", "Fashion-MNIST, test labels"},
+    {"c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888", "Fashion-MNIST, training images",
+     "train-images-idx3-ubyte", 60000 * 784 + 16},
+    {"bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9", "Fashion-MNIST, training labels",
+     "train-labels-idx1-ubyte", 60000 + 8},
+    {"5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b", "Fashion-MNIST, test images",
+     "t10k-images-idx3-ubyte", 10000 * 784 + 16},
+    {"0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34", "Fashion-MNIST, test labels",
+     "t10k-labels-idx1-ubyte", 10000 + 8},
     // MNIST as storage.googleapis.com/cvdf-datasets/mnist has it
     {"440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", "MNIST, training images"},
     {"3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", "MNIST, training labels"},
     {"8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", "MNIST, test images"},
     {"f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", "MNIST, test labels"},
+    {"ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", "MNIST, training images",
+     "train-images-idx3-ubyte", 60000 * 784 + 16},
+    {"65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", "MNIST, training labels",
+     "train-labels-idx1-ubyte", 60000 + 8},
+    {"0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", "MNIST, test images",
+     "t10k-images-idx3-ubyte", 10000 * 784 + 16},
+    {"ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", "MNIST, test labels",
+     "t10k-labels-idx1-ubyte", 10000 + 8},
     // cs.toronto.edu/~kriz/cifar-10-binary.tar.gz; of its other members no hash was at hand
-    {"cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5", "CIFAR-10, data_batch_1.bin"},
+    {"cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5", "CIFAR-10, data_batch_1.bin",
+     "data_batch_1.bin", 10000 * 3073},
 }};
 
 /// What the file of that digest is; empty where it is not known.
@@ -67,12 +82,20 @@ inline std::string digest_of(std::span<const std::byte> bytes) {
   return crispnas::sha256::of({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
-/// A file that was read: whether it is known, and what is in it otherwise.
-inline finding read_file_finding(const std::string& name, std::string_view known, const std::string& content,
-                                 const std::string& sha256) {
-  if (!known.empty()) return {health::ok, name, std::string(known) + ": " + content};
-  return {health::ok, name,
-          "unknown file, which can be read: " + content + "; SHA-256 " + sha256.substr(0, 16) + "..."};
+/// A file that was read: whether it is known, and what is in it otherwise. `name` and `bytes` are those of its content without gzip. Files
+/// with the name and the length of known ones and other bytes are suspect: that is what a flipped bit leaves.
+inline finding read_file_finding(const std::string& file, std::string_view known, const std::string& content,
+                                 const std::string& sha256, std::string_view name, std::size_t bytes) {
+  if (!known.empty()) return {health::ok, file, std::string(known) + ": " + content};
+  const std::string sum = "; SHA-256 " + sha256.substr(0, 16) + "...";
+  const auto looks_like = std::find_if(known_files.begin(), known_files.end(),
+                                       [&](const auto& f) { return f.name == name && f.bytes == bytes; });
+  if (looks_like == known_files.end())
+    return {health::ok, file, "unknown file, which can be read: " + content + sum};
+  return {health::warning, file,
+          "has the name and the length of '" + std::string(looks_like->is) +
+              "', but other bytes: " + content + sum,
+          "Unless it is another set of the same shape, it is damaged: fetch it again."};
 }
 
 inline findings idx_findings(const std::filesystem::path& folder) {
@@ -103,7 +126,7 @@ inline findings idx_findings(const std::filesystem::path& folder) {
         const std::string digest = digest_of(packed);
         std::string_view known = known_as(digest);
         if (known.empty() && is_packed) known = known_as(digest_of(bytes));
-        all.push_back(read_file_finding(name, known, content, digest));
+        all.push_back(read_file_finding(name, known, content, digest, stem, bytes.size()));
       } catch (const crispnas::error& e) {
         all.push_back({health::problem, name, e.what(),
                        "Fetch it again; on Debian: apt-get install --reinstall dataset-fashion-mnist."});
@@ -148,8 +171,8 @@ inline findings cifar_findings(const std::filesystem::path& folder,
                                              pixels.data(), &label);
       }
       const std::string digest = digest_of(bytes);
-      all.push_back(
-          read_file_finding(name, known_as(digest), std::to_string(count) + " images of 32 x 32", digest));
+      all.push_back(read_file_finding(name, known_as(digest), std::to_string(count) + " images of 32 x 32",
+                                      digest, name, bytes.size()));
     } catch (const crispnas::error& e) {
       all.push_back({health::problem, name, e.what(), "Fetch it again."});
     }
