@@ -18,6 +18,7 @@
 #include "support.hpp"
 #include "support/derived_training.hpp"
 #include "support/experiment.hpp"
+#include "support/ledger.hpp"
 #include "support/pool.hpp"
 
 namespace cn = crispnas;
@@ -206,4 +207,29 @@ TEST_CASE("side by side: an error goes before a stop, whichever comes first, and
     throw support::ended_early("asked to", 143);
   };
   CHECK(message_of([&] { support::run_side_by_side({fails_later, stops_first}, 2); }) == "no room");
+}
+
+TEST_CASE(
+    "side by side: searches and trainings end as they do one by one, and each is a line of the ledger") {
+  const test::one_thread one_by_one;
+  const support::step_callback nothing = [](const cn::step_progress&) {};
+  const std::vector<work> all{search, cut_cell, derived, search};
+  std::vector<std::vector<double>> expected;
+  for (const auto& one : all) expected.push_back(one(nothing, nullptr));
+  const temporary_folder folder;
+  const support::stop_signals signals;
+  support::ledger done(folder.path() / "ledger.jsonl", support::ledger_mode::append);
+  std::vector<std::vector<double>> found(all.size());
+  std::vector<std::function<void()>> jobs;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    jobs.emplace_back([&, i] {
+      support::unfinished_run saved_by(folder.path() / std::to_string(i), signals, {},
+                                       support::unfinished_run::seconds(0));
+      found[i] = all[i](nothing, &saved_by);
+      done.append({{"hash", std::to_string(i)}, {"seed", 0U}, {"result", {{"numbers", found[i]}}}});
+    });
+  }
+  support::run_side_by_side(jobs, 2);
+  CHECK(found == expected);
+  CHECK(support::ledger(done.path(), support::ledger_mode::read).size() == all.size());
 }
