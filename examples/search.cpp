@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "support/cli.hpp"
@@ -75,6 +76,66 @@ cn::text_pairs configuration_of(const search_flags& flags, const cn::search_opti
   return all;
 }
 
+int changed_by_feasibility(const support::search_result& result) {
+  int changed = 0;
+  for (const auto& cell : result.cuts.front()) changed += cell.kept.changed_by_feasibility() ? 1 : 0;
+  return changed;
+}
+
+void write_results(const search_flags& flags, const cn::search_options& options,
+                   const cn::labelled_images& train, const cn::labelled_images& held_out,
+                   const cn::space_table& space, const support::search_result& result) {
+  const std::filesystem::path out = flags.out;
+  const cn::genotype& found = result.genotypes.front();
+  const auto& gap = result.gaps.front();
+  const auto title =
+      fmt::format("{}, {} of {} edges", flags.method, result.kept, flags.space == "darts" ? 14 : 6);
+  support::write_cell_files(out, found);
+  support::write_file(out / "accuracy.svg", support::accuracy_chart(result, title));
+  const nlohmann::json summary{{"method", flags.method},
+                               {"space", flags.space},
+                               {"order", flags.order},
+                               {"kept_edges", result.kept},
+                               {"dataset", flags.dataset},
+                               {"seed", flags.seed},
+                               {"device", flags.device},
+                               {"scale", support::scale_json(flags.scale, train.size(), held_out.size())},
+                               {"options", support::options_json(options)},
+                               {"libtorch", TORCH_VERSION},
+                               {"genotype", cn::to_text(found)},
+                               {"gap", support::gap_json(gap)},
+                               {"cells_changed_by_feasibility", changed_by_feasibility(result)},
+                               {"seconds", result.seconds}};
+  support::write_file(out / "summary.json", support::json_text(summary));
+  nlohmann::json configuration = summary;
+  for (const char* result_of_it :
+       {"genotype", "gap", "seconds", "kept_edges", "cells_changed_by_feasibility"})
+    configuration.erase(result_of_it);
+  const support::search_report report{
+      .title = title + ", seed " + std::to_string(flags.seed),
+      .scale = flags.dataset + ": " + support::scale_text(flags.scale, train.size(), held_out.size()),
+      .command = flags.command,
+      .configuration = support::facts_of(configuration),
+      .accuracies = support::gap_rows(gap),
+      .seconds = result.seconds,
+      .history = support::history_of(space, result.epochs),
+      .found = found};
+  nlohmann::json everything = summary;
+  everything["command"] = flags.command;
+  everything["history"] = support::history_json(report.history);
+  support::write_file(out / "report.json", support::json_text(everything));
+  support::write_file(out / "report.html", support::search_page(report));
+}
+
+void print_results(const support::search_result& result, const std::filesystem::path& out) {
+  fmt::print("\n{}\n", result.genotypes.front());
+  const int changed = changed_by_feasibility(result);
+  if (changed > 0) fmt::print("feasibility changed the strongest edges of {} cell(s)\n", changed);
+  fmt::print("held-out accuracy before -> after the cut: {}\n", result.gaps.front());
+  fmt::print("{:.1f} s of search; report: {}\n", result.seconds,
+             std::filesystem::absolute(out / "report.html").lexically_normal().string());
+}
+
 void run(search_flags flags) {
   support::check_output_folder(flags.out);
   support::scale& s = flags.scale;
@@ -109,75 +170,38 @@ void run(search_flags flags) {
   const std::filesystem::path out = flags.out;
   support::run_keeper keeper(out, flags.keeper,
                              {.configuration = configuration_of(flags, options, train, held_out),
-                              .outputs = {"metrics.csv", "weights.csv"},
+                              .outputs = {"metrics.csv", "weights.csv", support::event_file::name},
                               .device = flags.device});
-  support::metrics_file metrics(out / "metrics.csv");
-  support::weights_file weights(out / "weights.csv", method.configuration.space);
+  std::optional<support::metrics_file> metrics;
+  std::optional<support::weights_file> weights;
   std::optional<support::event_file> events;
-  if (flags.tensorboard) events.emplace(out / "tensorboard");
+  keeper.on_begin([&](bool goes_on) {
+    metrics.emplace(out / "metrics.csv", goes_on);
+    weights.emplace(out / "weights.csv", method.configuration.space, goes_on);
+    std::error_code ignored;  // there is none
+    if (!goes_on) std::filesystem::remove(out / support::event_file::name, ignored);
+    if (flags.tensorboard) events.emplace(out, goes_on);
+  });
   support::progress bar("searching", s.epochs * steps, flags.quiet);
-  const auto result = support::run_search(
-      method, kept, {}, s, train, held_out, flags.seed,
-      [&](const cn::step_progress& p) { bar.update((p.epoch - 1) * p.steps + p.step); },
-      [&](const support::epoch_record& e) {
-        metrics.add(e, keeper.resumed());
-        weights.add(e, keeper.resumed());
-        if (events) events->add(e.report.epoch, support::scalars_of(method.configuration.space, e));
-        bar.update(e.report.epoch * steps, fmt::format("cut {:.1f} -> {:.1f} %", e.before, e.after));
-      },
-      [&](cn::any_supernet& net, const cn::batches&) {
-        cn::save_state(cn::published_state(net), out / "supernet.safetensors");
-      },
-      &keeper);
-  bar.finish();
-
-  const cn::genotype& found = result.genotypes.front();
-  const auto& gap = result.gaps.front();
-  const auto title = fmt::format("{}, {} of {} edges", flags.method, kept, darts_space ? 14 : 6);
-  support::write_cell_files(out, found);
-  support::write_file(out / "accuracy.svg", support::accuracy_chart(result, title));
-  int changed = 0;
-  for (const auto& cell : result.cuts.front()) changed += cell.kept.changed_by_feasibility() ? 1 : 0;
-  const nlohmann::json summary{{"method", flags.method},
-                               {"space", flags.space},
-                               {"order", flags.order},
-                               {"kept_edges", kept},
-                               {"dataset", flags.dataset},
-                               {"seed", flags.seed},
-                               {"device", flags.device},
-                               {"scale", support::scale_json(s, train.size(), held_out.size())},
-                               {"options", support::options_json(options)},
-                               {"libtorch", TORCH_VERSION},
-                               {"genotype", cn::to_text(found)},
-                               {"gap", support::gap_json(gap)},
-                               {"cells_changed_by_feasibility", changed},
-                               {"seconds", result.seconds}};
-  support::write_file(out / "summary.json", support::json_text(summary));
-  nlohmann::json configuration = summary;
-  for (const char* result_of_it :
-       {"genotype", "gap", "seconds", "kept_edges", "cells_changed_by_feasibility"})
-    configuration.erase(result_of_it);
-  const support::search_report report{
-      .title = title + ", seed " + std::to_string(flags.seed),
-      .scale = flags.dataset + ": " + support::scale_text(s, train.size(), held_out.size()),
-      .command = flags.command,
-      .configuration = support::facts_of(configuration),
-      .accuracies = support::gap_rows(gap),
-      .seconds = result.seconds,
-      .history = support::history_of(method.configuration.space, result.epochs),
-      .found = found};
-  nlohmann::json everything = summary;
-  everything["command"] = flags.command;
-  everything["history"] = support::history_json(report.history);
-  support::write_file(out / "report.json", support::json_text(everything));
-  support::write_file(out / "report.html", support::search_page(report));
-  keeper.done();
-
-  fmt::print("\n{}\n", found);
-  if (changed > 0) fmt::print("feasibility changed the strongest edges of {} cell(s)\n", changed);
-  fmt::print("held-out accuracy before -> after the cut: {}\n", gap);
-  fmt::print("{:.1f} s of search; report: {}\n", result.seconds,
-             std::filesystem::absolute(out / "report.html").lexically_normal().string());
+  keeper.keep([&] {
+    const auto result = support::run_search(
+        method, kept, {}, s, train, held_out, flags.seed,
+        [&](const cn::step_progress& p) { bar.update((p.epoch - 1) * p.steps + p.step); },
+        [&](const support::epoch_record& e) {
+          metrics->add(e);
+          weights->add(e);
+          if (events) events->add(e.report.epoch, support::scalars_of(method.configuration.space, e));
+          bar.update(e.report.epoch * steps, fmt::format("cut {:.1f} -> {:.1f} %", e.before, e.after));
+        },
+        [&](cn::any_supernet& net, const cn::batches&) {
+          cn::save_state(cn::published_state(net), out / "supernet.safetensors");
+        },
+        &keeper);
+    bar.finish();
+    write_results(flags, options, train, held_out, method.configuration.space, result);
+    keeper.done();
+    print_results(result, out);
+  });
 }
 
 }  // namespace

@@ -253,56 +253,59 @@ void run(const train_flags& flags, const CLI::App& app) {
     all.add("seconds", seconds);
     return all;
   };
-  keeper.begin(state, [&] { return training.position_text(); });
-  metrics_file metrics(out / "metrics.csv", keeper.resumed());
-  for (const auto& epoch : training.run(source.train)) {
-    measured = cn::evaluate(net, source.evaluation(evaluation_batch, network.device), options.numbers,
-                            options.workers);
-    metrics.add(epoch, measured);
-    last = epoch;
-    seconds += epoch.seconds;
-    bar.update(epoch.epoch * steps, fmt::format("loss {:.3f}, top-1 {:.1f} %", epoch.loss, measured.top1));
-    keeper.after_epoch(epoch.epoch);
-  }
-  if (training.stopped()) keeper.end_early();
-  bar.finish();
-  nlohmann::json unreadable = nlohmann::json::object();
-  if (source.unreadable) {
-    for (const auto& [file, why] : source.unreadable->files()) {
-      unreadable[file] = why;
-      fmt::print(stderr, "train: '{}' cannot be read: {}\n", file, why);
+  std::optional<metrics_file> metrics;
+  keeper.on_begin([&](bool goes_on) { metrics.emplace(out / "metrics.csv", goes_on); });
+  keeper.keep([&] {
+    keeper.begin(state, [&] { return training.position_text(); });
+    for (const auto& epoch : training.run(source.train)) {
+      measured = cn::evaluate(net, source.evaluation(evaluation_batch, network.device), options.numbers,
+                              options.workers);
+      metrics->add(epoch, measured);
+      last = epoch;
+      seconds += epoch.seconds;
+      bar.update(epoch.epoch * steps, fmt::format("loss {:.3f}, top-1 {:.1f} %", epoch.loss, measured.top1));
+      keeper.after_epoch(epoch.epoch);
     }
-  }
+    if (training.stopped()) keeper.end_early();
+    bar.finish();
+    nlohmann::json unreadable = nlohmann::json::object();
+    if (source.unreadable) {
+      for (const auto& [file, why] : source.unreadable->files()) {
+        unreadable[file] = why;
+        fmt::print(stderr, "train: '{}' cannot be read: {}\n", file, why);
+      }
+    }
 
-  cn::save_state(cn::published_state(net), out / "weights.safetensors", {{"genotype", cn::to_text(found)}});
-  const nlohmann::json summary{
-      {"genotype", cn::to_text(found)},
-      {"network",
-       {{"skeleton", skeleton},
-        {"channels", network.channels},
-        {"cells", network.cells},
-        {"classes", network.classes},
-        {"auxiliary", network.auxiliary},
-        {"weights", net.weight_count()}}},
-      {"recipe", flags.recipe},
-      {"options", support::train_options_json(options)},
-      {"dataset", flags.dataset},
-      {"training_images", source.train.size},
-      {"held_out_images", source.held_out},
-      {"seed", flags.seed},
-      {"device", flags.device},
-      {"libtorch", TORCH_VERSION},
-      {"train_loss", last.loss},
-      {"train_accuracy", last.accuracy},
-      {"held_out", {{"top1", measured.top1}, {"top5", measured.top5}, {"loss", measured.loss}}},
-      {"unreadable_images", unreadable},
-      {"seconds", seconds}};
-  support::write_file(out / "summary.json", summary.dump(2) + "\n");
-  keeper.done();
-  fmt::print("\nheld-out images: top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}\n", measured.top1, measured.top5,
-             measured.loss);
-  fmt::print("{:.1f} s of training; weights, metrics, summary: {}\n", seconds,
-             std::filesystem::absolute(out).lexically_normal().string());
+    cn::save_state(cn::published_state(net), out / "weights.safetensors", {{"genotype", cn::to_text(found)}});
+    const nlohmann::json summary{
+        {"genotype", cn::to_text(found)},
+        {"network",
+         {{"skeleton", skeleton},
+          {"channels", network.channels},
+          {"cells", network.cells},
+          {"classes", network.classes},
+          {"auxiliary", network.auxiliary},
+          {"weights", net.weight_count()}}},
+        {"recipe", flags.recipe},
+        {"options", support::train_options_json(options)},
+        {"dataset", flags.dataset},
+        {"training_images", source.train.size},
+        {"held_out_images", source.held_out},
+        {"seed", flags.seed},
+        {"device", flags.device},
+        {"libtorch", TORCH_VERSION},
+        {"train_loss", last.loss},
+        {"train_accuracy", last.accuracy},
+        {"held_out", {{"top1", measured.top1}, {"top5", measured.top5}, {"loss", measured.loss}}},
+        {"unreadable_images", unreadable},
+        {"seconds", seconds}};
+    support::write_file(out / "summary.json", summary.dump(2) + "\n");
+    keeper.done();
+    fmt::print("\nheld-out images: top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}\n", measured.top1,
+               measured.top5, measured.loss);
+    fmt::print("{:.1f} s of training; weights, metrics, summary: {}\n", seconds,
+               std::filesystem::absolute(out).lexically_normal().string());
+  });
 }
 
 /// The recipe is the default of the flags that follow it, so it is looked up first.

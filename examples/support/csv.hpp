@@ -5,12 +5,12 @@
 #include <crispnas/error.hpp>
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
+
+#include "growing_file.hpp"
 
 namespace support {
 
@@ -24,32 +24,26 @@ inline std::string csv_field(std::string_view text) {
 
 class csv_writer {
  public:
-  /// Begins the file; or, where it `goes_on` and has rows, writes behind them.
+  /// Begins the file; or, where it `goes_on` and has rows, writes behind them. Throws crispnas::error, as row() does.
   csv_writer(std::filesystem::path path, const std::vector<std::string>& columns, bool goes_on = false)
-      : path_(std::move(path)),
-        columns_(columns.size()),
-        stream_(path_, std::ios::binary | (goes_on ? std::ios::app : std::ios::trunc)) {
-    std::error_code code;
-    if (!goes_on || std::filesystem::file_size(path_, code) == 0) row(columns);
+      : columns_(columns.size()), file_(std::move(path), goes_on) {
+    if (!goes_on || file_.empty()) row(columns);
   }
 
-  /// Writes one row and flushes it, so that a run that is stopped leaves what it has. Throws crispnas::error.
+  /// Writes one row, so that a run that is stopped leaves what it has.
   void row(const std::vector<std::string>& fields) {
     if (fields.size() != columns_) {
       throw crispnas::error("CSV: a row of " + std::to_string(fields.size()) + " fields for " +
                             std::to_string(columns_) + " columns.");
     }
-    for (std::size_t i = 0; i < fields.size(); ++i) stream_ << (i == 0 ? "" : ",") << csv_field(fields[i]);
-    if (!(stream_ << "\r\n" << std::flush)) {
-      throw crispnas::error("CSV: '" + path_.string() +
-                            "' cannot be written. Check the folder and the space on the disk.");
-    }
+    std::string line;
+    for (std::size_t i = 0; i < fields.size(); ++i) line += (i == 0 ? "" : ",") + csv_field(fields[i]);
+    file_.write(line + "\r\n");
   }
 
  private:
-  std::filesystem::path path_;
   std::size_t columns_;
-  std::ofstream stream_;
+  growing_file file_;
 };
 
 }  // namespace support

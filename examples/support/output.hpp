@@ -24,10 +24,13 @@ namespace support {
 /// One row per epoch, written as the epoch ends: a run that is stopped leaves what it has.
 class metrics_file {
  public:
-  explicit metrics_file(std::filesystem::path path) : path_(std::move(path)) {}
+  /// `goes_on`: the rows of earlier epochs are in the file. Which columns there are, the first epoch says; an old file is empty from here
+  /// on.
+  metrics_file(std::filesystem::path path, bool goes_on) : path_(std::move(path)) {
+    growing_file(path_, goes_on);
+  }
 
-  /// `goes_on`: the rows of earlier epochs are in the file.
-  void add(const epoch_record& epoch, bool goes_on = false) {
+  void add(const epoch_record& epoch) {
     const auto& report = epoch.report;
     std::vector<std::string> columns{"epoch",     "weight_rate",     "train_loss",    "train_accuracy",
                                      "arch_loss", "held_out_before", "held_out_after"};
@@ -42,7 +45,7 @@ class metrics_file {
     }
     columns.emplace_back("seconds");
     row.push_back(fmt::format("{:.3f}", report.seconds));
-    if (!writer_) writer_.emplace(path_, columns, goes_on);
+    if (!writer_) writer_.emplace(path_, columns, true);
     writer_->row(row);
   }
 
@@ -122,12 +125,11 @@ inline search_history history_of(const cn::space_table& space, const std::vector
 /// One row for each epoch, cell and edge: the weight of the edge and those of its ops; written as epochs end.
 class weights_file {
  public:
-  weights_file(std::filesystem::path path, const cn::space_table& space)
-      : path_(std::move(path)), space_(space) {}
-
   /// `goes_on`: the rows of earlier epochs are in the file.
-  void add(const epoch_record& epoch, bool goes_on = false) {
-    if (!writer_) writer_.emplace(path_, columns(space_), goes_on);
+  weights_file(std::filesystem::path path, const cn::space_table& space, bool goes_on)
+      : space_(space), writer_(std::move(path), columns(space), goes_on) {}
+
+  void add(const epoch_record& epoch) {
     const auto history = history_of(space_, {epoch});
     for (const auto& cell : history.cells) {
       for (std::size_t e = 0; e < cell.edges.size(); ++e) {
@@ -136,7 +138,7 @@ class weights_file {
             fmt::format("{}", cell.edges[e].to),
             cell.edge_weights.empty() ? "" : fmt::format("{:.6g}", cell.edge_weights[0][e])};
         for (const double w : cell.op_weights[0][e]) row.push_back(fmt::format("{:.6g}", w));
-        writer_->row(row);
+        writer_.row(row);
       }
     }
   }
@@ -147,9 +149,8 @@ class weights_file {
     names.insert(names.end(), space.op_names.begin(), space.op_names.end());
     return names;
   }
-  std::filesystem::path path_;
   cn::space_table space_;
-  std::optional<csv_writer> writer_;
+  csv_writer writer_;
 };
 
 /// The same as JSON, with what the epochs report.

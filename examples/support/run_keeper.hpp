@@ -4,8 +4,11 @@
 
 #include <CLI/CLI.hpp>
 #include <crispnas/io/checkpoints.hpp>
+#include <crispnas/io/generations.hpp>
+#include <crispnas/io/printable.hpp>
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -16,6 +19,7 @@
 
 #include "errors.hpp"
 #include "keeper.hpp"
+#include "leftovers.hpp"
 #include "stop_signals.hpp"
 
 namespace support {
@@ -37,8 +41,13 @@ inline void add_keeper_flags(CLI::App& app, keeper_flags& flags) {
   app.footer(
       "Exit codes: 0 done; 1 failed; 2 called in a way that cannot work; 128 + N stopped by signal N after "
       "finishing a step and\n"
-      "saving (143 SIGTERM, 130 SIGINT, 138 SIGUSR1, 129 SIGHUP): go on with --resume. A second signal ends "
-      "at once.");
+      "saving (143 SIGTERM, 130 SIGINT, 138 SIGUSR1, 129 SIGHUP): go on with --resume. What an epoch is "
+      "measured "
+      "by is finished,\n"
+      "too; after the last epoch the run ends as without a signal. A second signal ends at once, as the "
+      "first "
+      "one does while\n"
+      "images are read.");
 }
 
 /// How often a run is saved.
@@ -87,41 +96,50 @@ class run_keeper : public keeper {
       throw usage_error(
           "--resume and --checkpoint-every 0: without checkpoints there is nothing to go on from.");
     saved_.emplace(out, std::move(options));
-    if (saved_->exist() && !resume_) {
+    remove_leftovers(out);  // with the lock of the checkpoints, so that no other run is at work there
+    if (saved_->exist() && !resume_ && !only_the_beginning()) {
       throw usage_error(
           "folder '" + out_ +
           "' has the checkpoints of a run that did not end. Give --resume to go on with it, take "
           "another --out, or remove '" +
           saved_->folder().string() + "' to begin again.");
     }
-    if (interval_.count == 0) {  // only asked whether there are any
-      saved_->remove_all();
-      saved_.reset();
-    }
+    if (!resume_) saved_->remove_all();
+    if (interval_.count == 0) saved_.reset();  // only asked whether there are any
   }
 
-  /// Puts the newest checkpoint back where there is one and it was asked for.
+  /// `open` opens the files that grow with the run: anew, or to go on with them. begin() calls it before anything is saved, so that no
+  /// checkpoint has the length of a file of another run.
+  void on_begin(std::function<void(bool goes_on)> open) { open_ = std::move(open); }
+
+  /// Puts the newest checkpoint back where there is one and it was asked for; otherwise saves the beginning, so that a folder that cannot take a checkpoint is found before hours
+  /// depend on it.
   void begin(std::function<cn::named_state()> state, std::function<std::string()> position) override {
     state_ = std::move(state);
     position_ = std::move(position);
-    if (!saved_) return;
-    const auto from = saved_->load(state_());
-    resumed_ = from.has_value();
-    if (resumed_) {
-      std::printf("goes on from %s\n", cn::printable_name(*from).c_str());
-    } else if (resume_) {
-      std::printf("there is no checkpoint in '%s' yet: begins at the beginning\n", out_.c_str());
+    if (saved_) {
+      if (const auto from = saved_->load(state_())) {
+        resumed_ = true;
+        newest_ = *from;
+        std::printf("goes on from %s\n", cn::printable_name(*from).c_str());
+      } else if (resume_) {
+        std::printf("there is no checkpoint in '%s' yet: begins at the beginning\n", out_.c_str());
+      }
+      std::fflush(stdout);
     }
-    std::fflush(stdout);
+    if (open_) open_(resumed_);
+    if (!resumed_) save(the_beginning);
   }
   /// Whether a checkpoint was put back.
   bool resumed() const { return resumed_; }
 
   void after_step() override {
-    if (interval_.of_steps && ++steps_ % interval_.count == 0) save();
+    if (interval_.of_steps && ++steps_ % interval_.count == 0) save(position_());
   }
+  /// After what an epoch is measured by: no other one begins where a signal has come.
   void after_epoch(int epoch) override {
-    if (!interval_.of_steps && interval_.count > 0 && epoch % interval_.count == 0) save();
+    if (stop()) end_early();
+    if (!interval_.of_steps && interval_.count > 0 && epoch % interval_.count == 0) save(position_());
   }
 
   /// Whether a signal has asked the program to end.
@@ -131,12 +149,31 @@ class run_keeper : public keeper {
     const int signal = signals_.received();
     std::string text = "stopped by " + std::string(stop_signals::name(signal)) + " at " + position_() + "; ";
     if (saved_) {
-      save();
+      save(position_());
       text += "saved in '" + saved_->folder().string() + "': go on with --resume.";
     } else {
       text += "nothing was saved (--checkpoint-every 0).";
     }
     throw ended_early(text, 128 + signal);
+  }
+
+  /// Runs `body`; an error that ends it says where the last checkpoint is, too.
+  template <class Body>
+  void keep(Body&& body) {
+    try {
+      body();
+    } catch (const ended_early&) {
+      throw;
+    } catch (const std::exception& e) {
+      if (newest_.empty()) throw;
+      const std::string folder = "'" + saved_->folder().string() + "'";
+      throw cn::error(
+          message_of_exception(e) +
+          (newest_ == the_beginning
+               ? "\nThe only checkpoint is that of the beginning: begin again, with --resume or without."
+               : "\nThe last checkpoint, " + cn::printable_name(newest_) + ", is in " + folder +
+                     ": go on with --resume."));
+    }
   }
 
   /// The run has ended and its results are written.
@@ -145,8 +182,24 @@ class run_keeper : public keeper {
   }
 
  private:
-  void save() {
-    if (saved_) saved_->save(state_(), position_());
+  static constexpr const char* the_beginning = "the beginning";  ///< the position before the first step
+
+  /// Nothing was trained yet, so nothing is lost where the run is begun again: one that fails in its first step is not to leave a folder
+  /// that the next one, with better settings, is refused in.
+  bool only_the_beginning() const {
+    const cn::generations all(saved_->folder());
+    const auto numbers = all.numbers();
+    try {
+      return numbers.size() == 1 && all.checked(numbers.front()).position == the_beginning;
+    } catch (const cn::error&) {
+      return false;  // damaged: what it was is not known
+    }
+  }
+
+  void save(const std::string& position) {
+    if (!saved_) return;
+    saved_->save(state_(), position);
+    newest_ = position;
   }
 
   std::string out_;
@@ -157,6 +210,8 @@ class run_keeper : public keeper {
   stop_signals signals_;
   std::function<cn::named_state()> state_;
   std::function<std::string()> position_;
+  std::function<void(bool)> open_;
+  std::string newest_;  ///< position of the newest checkpoint; empty: there is none
   std::int64_t steps_ = 0;
   bool resumed_ = false;
 };

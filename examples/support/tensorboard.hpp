@@ -6,14 +6,14 @@
 #include <array>
 #include <bit>
 #include <chrono>
-#include <crispnas/error.hpp>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "growing_file.hpp"
 
 namespace support {
 
@@ -87,35 +87,28 @@ inline std::string scalar_event(double wall_time, std::int64_t step, const scala
          detail::field(5, std::string_view(summary));
 }
 
-/// An event file in a folder, which is made; events are there as soon as they are added.
+/// An event file: events are there as soon as they are added. TensorBoard finds it by its name, which is always the same, so that a run
+/// that goes on finds it, too: more than one file of a folder would be shown as one run.
 class event_file {
  public:
-  /// Throws crispnas::error where the file cannot be written.
-  explicit event_file(const std::filesystem::path& folder) {
-    std::error_code ignored;  // opening says what is wrong
-    std::filesystem::create_directories(folder, ignored);
-    path_ =
-        folder / ("events.out.tfevents." + std::to_string(static_cast<std::int64_t>(now())) + ".crispnas");
-    stream_.open(path_, std::ios::binary);
-    write(detail::field(1, now()) + detail::field(3, std::string_view("brain.Event:2")));
+  static constexpr const char* name = "events.out.tfevents.crispnas";
+
+  /// Begins the file in `folder`; or, where it `goes_on` and has events, writes behind them. Throws crispnas::error, as add() does.
+  explicit event_file(const std::filesystem::path& folder, bool goes_on = false)
+      : file_(folder / name, goes_on) {
+    if (!goes_on || file_.empty())
+      write(detail::field(1, now()) + detail::field(3, std::string_view("brain.Event:2")));
   }
 
   void add(std::int64_t step, const scalars& values) { write(scalar_event(now(), step, values)); }
-  const std::filesystem::path& path() const { return path_; }
 
  private:
   static double now() {
     return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   }
-  void write(const std::string& event) {
-    if (!(stream_ << tf_record(event) << std::flush)) {
-      throw crispnas::error("TensorBoard: '" + path_.string() +
-                            "' cannot be written. Check the folder and the space on the disk.");
-    }
-  }
+  void write(const std::string& event) { file_.write(tf_record(event)); }
 
-  std::filesystem::path path_;
-  std::ofstream stream_;
+  growing_file file_;
 };
 
 }  // namespace support

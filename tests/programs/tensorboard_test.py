@@ -1,12 +1,14 @@
 """Does the real TensorBoard read the event files? python tensorboard_test.py VENV SEARCH FOLDER
 
-Makes the virtual environment VENV with the package tensorboard, unless it is there, runs the program SEARCH with --tensorboard, and
-compares what TensorBoard finds with metrics.csv and weights.csv.
+Makes the virtual environment VENV with the package tensorboard, unless it is there, runs the program SEARCH with --tensorboard, kills it
+in an epoch that no checkpoint has, lets it go on, and compares what TensorBoard finds with metrics.csv and weights.csv: each epoch, once.
 """
 import csv
 import math
+import shutil
 import subprocess
 import sys
+import time
 import venv
 from pathlib import Path
 
@@ -31,7 +33,7 @@ def close(read, written):
 def compare(folder):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0})
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
     events.Reload()
     compared = 0
 
@@ -65,10 +67,16 @@ def main():
         return
     python = environment(Path(sys.argv[1]))
     folder = Path(sys.argv[3])
-    for old in (folder / "tensorboard").glob("*tfevents*"):
-        old.unlink()
-    tiny = "--channels 8 --cells 2 --epochs 2 --images 128 --held-out 64 --batch 32 --budget 3 --quiet --tensorboard"
-    subprocess.run([sys.argv[2], *tiny.split(), "--out", str(folder)], check=True, stdout=subprocess.DEVNULL)
+    shutil.rmtree(folder, ignore_errors=True)
+    tiny = "--channels 8 --cells 2 --epochs 5 --images 128 --held-out 64 --batch 32 --budget 3 --quiet --tensorboard"
+    command = [sys.argv[2], *tiny.split(), "--out", str(folder), "--checkpoint-every", "2", "epochs"]
+    events = folder / "events.out.tfevents.crispnas"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as killed:
+        while killed.poll() is None and not (events.exists() and events.read_bytes().count(b"accuracy/before") == 3):
+            time.sleep(0.005)
+        killed.kill()
+    resumed = subprocess.run([*command, "--resume"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    assert "goes on from epoch" in resumed, resumed
     sys.exit(subprocess.run([python, __file__, "--compare", str(folder)]).returncode)
 
 

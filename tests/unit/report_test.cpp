@@ -103,11 +103,12 @@ TEST_CASE("event files: the bytes of an event, records that can be read back") {
   CHECK(support::scalar_event(1.5, 300, {{"a", 0.5}}) == event);
 
   const tests::temporary_folder folder;
-  support::event_file file(folder.path() / "new" / "folder");
-  file.add(1, {{"a", 0.5}, {"b", -2.0}});
-  file.add(2, {});
-  CHECK(file.path().filename().string().find("tfevents") != std::string::npos);  // TensorBoard looks for it
-  std::ifstream stream(file.path(), std::ios::binary);
+  const auto path = folder.path() / support::event_file::name;
+  CHECK(path.string().find("tfevents") != std::string::npos);  // TensorBoard looks for it
+  std::ofstream(path) << "another run's";
+  support::event_file(folder.path()).add(1, {{"a", 0.5}, {"b", -2.0}});
+  support::event_file(folder.path(), true).add(2, {});
+  std::ifstream stream(path, std::ios::binary);
   const auto found = records({std::istreambuf_iterator<char>(stream), {}});
   REQUIRE(found.size() == 3);
   CHECK(found[0].substr(9) ==
@@ -115,8 +116,9 @@ TEST_CASE("event files: the bytes of an event, records that can be read back") {
         "brain.Event:2");
   CHECK(found[1].substr(9, 3) == bytes({0x10, 0x01, 0x2a}));
   CHECK(found[2].substr(9) == bytes({0x10, 0x02, 0x2a, 0x00}));
-  CHECK(message_of([&] { support::event_file(folder.write("file", "") / "x"); }).find("cannot be written") !=
-        std::string::npos);
+  CHECK(message_of([&] {
+          support::event_file(folder.write("file", "") / "x");
+        }).find("events.out.tfevents.crispnas' cannot be written (Not a directory)") != std::string::npos);
 }
 
 TEST_CASE("names that users choose are words, never markup") {

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -30,6 +31,7 @@
 #include "support/datasets.hpp"
 #include "support/errors.hpp"
 #include "support/gzip.hpp"
+#include "support/leftovers.hpp"
 #include "support/progress.hpp"
 #include "support/run_keeper.hpp"
 #include "support/suggest.hpp"
@@ -474,7 +476,26 @@ TEST_SUITE("CSV") {
     CHECK(text == "epoch,genotype\r\n1,\"(a, b)\"\r\n");
     CHECK_SAYS(message_of([&] { writer.row({"1"}); }), "a row of 1 fields for 2 columns");
     CHECK_SAYS(message_of([&] { support::csv_writer(folder.path() / "no" / "x.csv", {"a"}); }),
-               "cannot be written");
+               "no/x.csv' cannot be written (No such file or directory).");
+    CHECK_SAYS(message_of([&] { support::csv_writer("/dev/full", {"a"}); }),
+               "file '/dev/full' cannot be written (No space left on device); free there: ");
+  }
+
+  TEST_CASE("a file that cannot grow says why, and what was in it stays") {
+    const temporary_folder folder;
+    const auto path = folder.path() / "metrics.csv";
+    support::csv_writer writer(path, {"a"});
+    struct rlimit before {};
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{3, before.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    const std::string said = message_of([&] { writer.row({"1"}); });
+    setrlimit(RLIMIT_FSIZE, &before);
+    std::signal(SIGXFSZ, handler);
+    CHECK_SAYS(said, "metrics.csv' cannot be written (File too large); free there: ");
+    std::ifstream stream(path, std::ios::binary);
+    CHECK(std::string(std::istreambuf_iterator<char>(stream), {}) == "a\r\n");
   }
 }
 
@@ -532,6 +553,26 @@ TEST_SUITE("runs that are kept") {
     CHECK(pairs == crispnas::text_pairs{{"a", "1.5"}, {"b.c", "text"}, {"b.d", "[1,2]"}, {"e", "true"}});
   }
 
+  TEST_CASE("temporaries of processes that are gone are removed") {
+    const temporary_folder folder;
+    const pid_t gone = ::fork();
+    if (gone == 0) ::_exit(0);
+    REQUIRE(::waitpid(gone, nullptr, 0) == gone);
+    const auto temporary = [](pid_t owner) { return ".tmp-" + std::to_string(owner) + "-0"; };
+    const std::vector<std::string> left{temporary(gone), temporary(::getpid())};
+    const std::vector<std::string> kept{temporary(::getppid()), ".tmp-notes", ".tmp--0", ".tmp-0-0", ".tmp-1",
+                                        temporary(gone) + "x",  "metrics.csv"};
+    for (const auto* names : {&left, &kept}) {
+      for (const auto& name : *names) folder.write(name, "x");
+    }
+    std::filesystem::create_directory(folder.path() / (".tmp-" + std::to_string(gone) + "-1"));
+    const support::run_keeper keeper(folder.path(), {}, {});
+    for (const auto& name : left) CHECK(!std::filesystem::exists(folder.path() / name));
+    for (const auto& name : kept) CHECK(std::filesystem::exists(folder.path() / name));
+    CHECK(std::filesystem::exists(folder.path() / (".tmp-" + std::to_string(gone) + "-1")));
+    support::remove_leftovers(folder.path() / "none");  // nothing to do
+  }
+
   TEST_CASE(
       "a run that is stopped saves itself, one that goes on is put back, one that has ended leaves nothing") {
     const temporary_folder folder;
@@ -542,20 +583,30 @@ TEST_SUITE("runs that are kept") {
       return all;
     };
     const auto where = [] { return std::string("here"); };
+    const auto has_checkpoint = [&](std::uint64_t number) {
+      return std::filesystem::exists(folder.path() / "checkpoints" / crispnas::generation_name(number));
+    };
     const auto keeper_of = [&](const support::keeper_flags& flags) {
       return std::make_unique<support::run_keeper>(folder.path(), flags,
                                                    crispnas::checkpoint_options{.configuration = {}});
     };
     {
       const auto keeper = keeper_of({.every = {"2", "steps"}});
+      std::string opened;
+      keeper->on_begin([&](bool goes_on) {
+        opened = goes_on ? "behind" : "anew";
+        CHECK(!has_checkpoint(1));  // so that it has the length of the new files
+      });
       keeper->begin(state, where);
       CHECK(!keeper->resumed());
+      CHECK(opened == "anew");
+      CHECK(has_checkpoint(1));
       value = 2.0;
       keeper->after_step();
       keeper->after_epoch(1);
-      CHECK(!std::filesystem::exists(folder.path() / "checkpoints" / "ckpt-000001"));
+      CHECK(!has_checkpoint(2));
       keeper->after_step();
-      CHECK(std::filesystem::exists(folder.path() / "checkpoints" / "ckpt-000001"));
+      CHECK(has_checkpoint(2));
       CHECK(!keeper->stop());
       std::raise(SIGTERM);
       CHECK(keeper->stop());
@@ -572,14 +623,19 @@ TEST_SUITE("runs that are kept") {
       CHECK(code == 143);
       CHECK_SAYS(said, "stopped by SIGTERM at here; saved in '");
       CHECK_SAYS(said, "checkpoints': go on with --resume.");
+      // Nor does another epoch begin.
+      CHECK_THROWS_AS(keeper->after_epoch(2), support::ended_early);
     }
     CHECK_SAYS(message_of([&] { keeper_of({}); }),
                "has the checkpoints of a run that did not end. Give --resume");
     value = 0.0;
     {
       const auto keeper = keeper_of({.every = {"1", "epochs"}, .resume = true});
+      bool behind = false;
+      keeper->on_begin([&](bool goes_on) { behind = goes_on; });
       keeper->begin(state, where);
       CHECK(keeper->resumed());
+      CHECK(behind);
       CHECK(value == 3.0);
       keeper->done();
     }
@@ -606,5 +662,54 @@ TEST_SUITE("runs that are kept") {
     support::csv_writer(csv, {"a"}, true).row({"2"});
     std::ifstream file(csv, std::ios::binary);
     CHECK(std::string(std::istreambuf_iterator<char>(file), {}) == "a\r\n1\r\n2\r\n");
+  }
+
+  TEST_CASE("a run that fails says where its last checkpoint is") {
+    const temporary_folder folder;
+    double value = 1.0;
+    const auto state = [&] {
+      crispnas::named_state all;
+      all.add("value", value);
+      return all;
+    };
+    const auto where = [] { return std::string("epoch 3 of 50, step 0"); };
+    const auto fail = [] { throw crispnas::error("a number was lost."); };
+    const auto keeper_of = [&](const support::keeper_flags& flags) {
+      return std::make_unique<support::run_keeper>(folder.path(), flags, crispnas::checkpoint_options{});
+    };
+    CHECK(message_of([&] { keeper_of({})->keep(fail); }) == "a number was lost.");  // nothing is saved yet
+    {
+      const auto keeper = keeper_of({});
+      keeper->begin(state, where);
+      CHECK(message_of([&] { keeper->keep(fail); }) ==
+            "a number was lost.\nThe only checkpoint is that of the beginning: begin again, with --resume or "
+            "without.");
+    }
+    // It is, as if there was none; also where no other one is wanted.
+    keeper_of({.every = {"0"}})->begin(state, where);
+    {
+      const auto keeper = keeper_of({});
+      keeper->begin(state, where);
+    }
+    value = 2.0;
+    {
+      const auto keeper = keeper_of({.resume = true});
+      keeper->begin(state, where);
+      CHECK(keeper->resumed());
+      CHECK(value == 1.0);
+      keeper->after_epoch(1);
+      CHECK(message_of([&] { keeper->keep(fail); }) ==
+            "a number was lost.\nThe last checkpoint, epoch 3 of 50, step 0, is in '" +
+                (folder.path() / "checkpoints").string() + "': go on with --resume.");
+      // A stop says it itself, and keeps its exit code.
+      CHECK_THROWS_AS(keeper->keep([] { throw support::ended_early("stopped", 143); }), support::ended_early);
+    }
+    CHECK_SAYS(message_of([&] { keeper_of({}); }),
+               "has the checkpoints of a run that did not end. Give --resume");
+    // What the only one was cannot be known where it is damaged.
+    std::filesystem::remove_all(folder.path() / "checkpoints" / "ckpt-000002");
+    std::ofstream(folder.path() / "checkpoints" / "ckpt-000001" / "MANIFEST.json") << "{";
+    CHECK_SAYS(message_of([&] { keeper_of({}); }),
+               "has the checkpoints of a run that did not end. Give --resume");
   }
 }
