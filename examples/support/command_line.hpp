@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <crispnas/io/made_folder.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -179,8 +180,11 @@ inline void check_output_folder(const std::filesystem::path& folder) {
   if (std::filesystem::exists(folder, code) && !std::filesystem::is_directory(folder, code)) {
     throw usage_error(name + " is not a folder. Name another one.");
   }
-  std::filesystem::create_directories(folder, code);
-  if (code) throw usage_error(name + " cannot be made: " + code.message() + ". Name another one.");
+  try {
+    crispnas::make_folder(folder);
+  } catch (const crispnas::error& e) {
+    throw usage_error(name + " cannot be made: " + e.what() + " Name another one.");
+  }
   const auto probe = folder / ".crispnas-write-check";
   const bool written = static_cast<bool>(std::ofstream(probe) << "x" << std::flush);
   std::filesystem::remove(probe, code);

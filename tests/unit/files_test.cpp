@@ -6,6 +6,7 @@
 
 #include <crispnas/io/atomic_file.hpp>
 #include <crispnas/io/generations.hpp>
+#include <crispnas/io/made_folder.hpp>
 #include <crispnas/io/manifest.hpp>
 #include <crispnas/io/run_lock.hpp>
 #include <iterator>
@@ -47,7 +48,7 @@ void write_generation(cn::generations& all, std::uint64_t number, const std::str
                       cn::file_calls& calls = cn::system_files()) {
   auto manifest = an_example();
   manifest.generation = number;
-  all.write(manifest, [&](const std::filesystem::path& folder) {
+  all.write(manifest, bytes.size(), [&](const std::filesystem::path& folder) {
     const auto facts = cn::write_text(folder / "state", bytes, calls);
     return std::vector<cn::checkpoint_manifest::file>{{"state", facts.bytes, facts.sha256}};
   });
@@ -229,10 +230,10 @@ TEST_CASE("each call of writing a file fails once: the old one or the new one, a
       if (!calls.ended() && at != "unlink") CHECK(files_in(folder.path()) == 1);
       if (what == fault::short_count) CHECK(message.empty());
       if (what == fault::interrupted && at != "fchmod" && at != "rename") CHECK(message.empty());
-      if (what == fault::no_space && at == "write") {
-        CHECK_SAYS(message,
-                   "a' cannot be written: writing failed (No space left on device). It needs 12 bytes");
-        CHECK_SAYS(message, "; free there: ");
+      if (what == fault::no_space && !message.empty()) {
+        CHECK_SAYS(message, "a' ");
+        CHECK_SAYS(message, "(No space left on device)");
+        CHECK_SAYS(message, ". It needs 12 bytes; free there: ");
       }
       if (!calls.met()) {
         CHECK(message.empty());
@@ -371,6 +372,81 @@ TEST_CASE("generations: found by name, checked by content") {
   CHECK(!std::filesystem::exists(aside));
 }
 
+TEST_CASE("the bytes of a generation are those that were checked") {
+  const tests::temporary_folder folder;
+  cn::generations all(folder.path());
+  const std::string text(200000, 'x');  // more than is read at once
+  write_generation(all, 1, text);
+  CHECK(all.checked_with(1, "state").bytes == text);
+  CHECK(!all.checked_with(1, "other").bytes);
+  CHECK(all.checked(1) == all.checked_with(1, "state").manifest);
+}
+
+TEST_CASE("a generation that does not fit: each call says how much it needs, and what is free") {
+  for (int number = 1;; ++number) {
+    const tests::temporary_folder folder;
+    tests::failing_files calls(number, fault::no_space);
+    cn::generations all(folder.path(), calls);
+    const auto message = message_of([&] { write_generation(all, 1, "three", calls); });
+    CAPTURE(number);
+    CAPTURE(calls.name_of_call());
+    if (!calls.met()) break;
+    if (message.empty()) continue;  // how much is free is only asked
+    CHECK_SAYS(message, folder.path().string());
+    CHECK_SAYS(message, "(No space left on device)");
+    CHECK_SAYS(message, ". It needs ");
+    CHECK_SAYS(message, " bytes; free there: ");
+  }
+}
+
+TEST_CASE("a folder is made with those above it, and the name of each reaches the disk") {
+  const tests::temporary_folder folder;
+  class watched_disk final : public cn::file_calls {
+   public:
+    std::string synced;  ///< folders, one a line
+    int open(const char* path, int flags, unsigned mode) override {
+      opened_ = path;
+      return file_calls::open(path, flags, mode);
+    }
+    int fsync(int) override {
+      synced += opened_ + "\n";
+      return 0;
+    }
+
+   private:
+    std::string opened_;
+  } disk;
+  const std::string root = folder.path().string();
+  cn::make_folder(folder.path() / "a" / "b" / "c", disk);
+  CHECK(std::filesystem::is_directory(folder.path() / "a" / "b" / "c"));
+  CHECK(disk.synced == root + "\n" + root + "/a\n" + root + "/a/b\n");
+  disk.synced.clear();
+  cn::make_folder(folder.path() / "a" / "b" / "c", disk);
+  CHECK(disk.synced.empty());
+  cn::make_folder(folder.path() / "d" / "", disk);  // is there once d is
+  CHECK(std::filesystem::is_directory(folder.path() / "d"));
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  disk.synced.clear();
+  cn::make_folder("bare", disk);
+  std::filesystem::current_path(before);
+  CHECK(std::filesystem::is_directory(folder.path() / "bare"));
+  CHECK(disk.synced == ".\n");
+
+  const auto file = folder.write("file", "x");
+  CHECK_SAYS(message_of([&] { cn::make_folder(file); }), "file' cannot be made (File exists).");
+  CHECK_SAYS(message_of([&] { cn::make_folder(file / "below"); }), "file' cannot be made (File exists).");
+  for (int number = 1; number <= 3; ++number) {
+    tests::failing_files calls(number, fault::no_space);
+    const auto wanted = folder.path() / ("full" + std::to_string(number));
+    const auto message = message_of([&] { cn::make_folder(wanted, calls); });
+    CHECK_SAYS(message, calls.name_of_call() == "mkdir" ? "full1' cannot be made (No space left on device)"
+                                                        : root + "' did not reach the disk (No space left");
+    CHECK_SAYS(message, ". It needs a new folder; free there: ");
+    CHECK(std::filesystem::exists(wanted) == (number > 1));
+  }
+}
+
 TEST_CASE("2,000 random bit flips and every length: nothing damaged is accepted") {
   const tests::temporary_folder folder;
   cn::generations all(folder.path());
@@ -414,7 +490,11 @@ TEST_CASE("one writer at a time") {
     CHECK_SAYS(message_of([&] { cn::run_lock(folder.path()); }), "is in use: another run");
   }
   CHECK(message_of([&] { cn::run_lock(folder.path()); }).empty());
-  CHECK_SAYS(message_of([&] { cn::run_lock(folder.path() / "none"); }), "cannot be locked (No such file");
+  CHECK_SAYS(message_of([&] { cn::run_lock(folder.path() / "none"); }),
+             "cannot be locked (No such file or directory). Check its permissions.");
+  tests::failing_files full(1, fault::no_space);
+  CHECK_SAYS(message_of([&] { cn::run_lock(folder.path(), full); }),
+             "cannot be locked (No space left on device). It needs a new file; free there: ");
   tests::failing_files calls(2, fault::io_error);
   CHECK_SAYS(message_of([&] { cn::run_lock(folder.path(), calls); }),
              "Take a folder on a file system that has locks");

@@ -76,7 +76,9 @@ TEST_CASE("every type and shape comes back bit for bit") {
   cn::write_safetensors(path, all, {{"format", "pt"}});
   CHECK(files_in(folder.path()) == 1);
   const auto back = cn::read_safetensors(path);
+  const auto from_memory = cn::read_safetensors(cn::safetensors_file("it", bytes_of(path)));
   CHECK(equal(copies(all), copies(back)));
+  CHECK(equal(copies(all), copies(from_memory)));
   for (const auto& [name, values] : back) CHECK((values.scalar_type() == copies(all).at(name).scalar_type()));
   cn::safetensors_file file(path);
   CHECK(file.metadata() == cn::text_pairs{{"format", "pt"}});

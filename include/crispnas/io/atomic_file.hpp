@@ -73,8 +73,10 @@ class atomic_file {
     if (calls_.rename(temporary_.c_str(), target_.c_str()) != 0) fail("renaming failed", errno);
     temporary_.clear();
     if (!detail::sync_folder(calls_, folder_)) {
+      const int reason = errno;
       throw error("file '" + target_.string() + "' was written, but its folder did not reach the disk" +
-                  detail::because(errno) + ": after a loss of power what was there before may be back.");
+                  detail::because(reason) + ": after a loss of power what was there before may be back" +
+                  wanted_room(reason) + ".");
     }
     return facts;
   }
@@ -108,14 +110,13 @@ class atomic_file {
     temporary_.clear();
   }
 
+  std::string wanted_room(int reason) const {
+    return detail::wanted_room(calls_, folder_, bytes_text(planned_), reason);
+  }
+
   [[noreturn]] void fail(const std::string& what, int reason) const {
-    std::string text = "file '" + target_.string() + "' cannot be written: " + what + detail::because(reason);
-    std::uint64_t room = 0;
-    if (reason == ENOSPC || reason == EDQUOT || reason == EFBIG) {
-      text += ". It needs " + bytes_text(planned_);
-      if (calls_.free_bytes(folder_.c_str(), room) == 0) text += "; free there: " + bytes_text(room);
-    }
-    throw error(text + ".");
+    throw error("file '" + target_.string() + "' cannot be written: " + what + detail::because(reason) +
+                wanted_room(reason) + ".");
   }
 
   file_calls& calls_;

@@ -48,6 +48,15 @@ inline std::string because(int reason) {
   return reason == 0 ? std::string() : std::string(" (") + std::strerror(reason) + ")";
 }
 
+/// ". It needs 3 bytes; free there: 40 bytes" where a call failed for want of room (on the disk, in a quota, in a file); else nothing.
+inline std::string wanted_room(file_calls& calls, const std::filesystem::path& folder,
+                               const std::string& need, int reason) {
+  if (reason != ENOSPC && reason != EDQUOT && reason != EFBIG) return {};
+  std::uint64_t room = 0;
+  const bool known = calls.free_bytes(folder.c_str(), room) == 0;
+  return ". It needs " + need + (known ? "; free there: " + bytes_text(room) : std::string());
+}
+
 /// An open file that is closed at the end of the scope.
 class descriptor {
  public:

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <crispnas/error.hpp>
 #include <crispnas/io/generations.hpp>
+#include <crispnas/io/made_folder.hpp>
 #include <crispnas/io/named_state.hpp>
 #include <crispnas/io/run_lock.hpp>
 #include <crispnas/io/safetensors.hpp>
@@ -63,9 +64,9 @@ class checkpoints {
     const auto numbers = all_.numbers();
     std::string rejected;
     for (const auto number : numbers) {
-      checkpoint_manifest manifest;
+      generations::checked_file found;
       try {
-        manifest = all_.checked(number);
+        found = all_.checked_with(number, state_name);
       } catch (const error& e) {
         const std::string line =
             "checkpoint '" + all_.path_of(number).string() + "' does not hold: " + e.what();
@@ -73,10 +74,10 @@ class checkpoints {
         rejected += "\n  " + line;
         continue;
       }
-      use(manifest, state);
+      use(found.manifest, std::move(found.bytes), state);
       good_ = {number};
       begun_ = true;
-      return manifest.position;
+      return found.manifest.position;
     }
     if (numbers.empty()) return std::nullopt;
     throw error("folder '" + folder_.string() + "' has checkpoints, but none holds:" + rejected +
@@ -100,9 +101,10 @@ class checkpoints {
     manifest.threads = static_cast<std::uint64_t>(at::get_num_threads());
     manifest.configuration = options_.configuration;
     const named_tensors values = state.values();
-    check_room(manifest, values);
+    const std::uint64_t need = bytes_of(manifest, values);
+    check_room(need);
     for (const auto& name : options_.outputs) manifest.outputs.push_back(synced_output(name));
-    all_.write(manifest, [&](const std::filesystem::path& folder) {
+    all_.write(manifest, need, [&](const std::filesystem::path& folder) {
       const auto facts = write_safetensors(folder / state_name, values, {}, *options_.calls);
       return std::vector<checkpoint_manifest::file>{{state_name, facts.bytes, facts.sha256}};
     });
@@ -110,11 +112,13 @@ class checkpoints {
     after_saving(manifest.generation);
   }
 
-  /// Removes all of them: for a run that has ended. The newest goes last.
+  /// Removes all of them: for a run that has ended. The newest goes last. What cannot be removed is told to the log.
   void remove_all() {
     auto numbers = all_.numbers();
-    for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) all_.remove(*number);
-    options_.calls->unlink((folder_ / latest_name).c_str());
+    for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) remove(*number);
+    const auto latest = folder_ / latest_name;
+    if (options_.calls->unlink(latest.c_str()) != 0 && errno != ENOENT)
+      options_.log("file '" + latest.string() + "' cannot be removed" + detail::because(errno) + ".");
     good_.clear();
   }
 
@@ -126,17 +130,11 @@ class checkpoints {
 
   static std::filesystem::path made(const std::filesystem::path& run_folder, file_calls& calls) {
     std::filesystem::path folder = run_folder / "checkpoints";
-    std::error_code code;
-    const bool is_new = std::filesystem::create_directories(folder, code);
-    if (code) throw error("folder '" + folder.string() + "' cannot be made: " + code.message() + ".");
-    if (is_new && !detail::sync_folder(calls, run_folder)) {
-      throw error("folder '" + run_folder.string() + "' did not reach the disk" + detail::because(errno) +
-                  ".");
-    }
+    make_folder(folder, calls);
     return folder;
   }
 
-  void use(const checkpoint_manifest& manifest, const named_state& state) {
+  void use(const checkpoint_manifest& manifest, std::optional<std::string> bytes, const named_state& state) {
     const auto folder = all_.path_of(manifest.generation);
     const std::string name = "checkpoint '" + folder.string() + "'";
     std::string differing;
@@ -146,13 +144,10 @@ class checkpoints {
       throw error(name + " is of another configuration:" + differing +
                   "\nGo on with the same configuration, or take another folder.");
     }
-    const bool has_state = std::any_of(manifest.files.begin(), manifest.files.end(),
-                                       [](const auto& file) { return file.name == state_name; });
-    if (!has_state)
-      throw error(name + ": its manifest names no " + state_name + ". It is of another program.");
+    if (!bytes) throw error(name + ": its manifest names no " + state_name + ". It is of another program.");
     for (const auto& output : manifest.outputs) check_output(output, name);
     try {
-      state.restore(read_safetensors(folder / state_name));
+      state.restore(read_safetensors(safetensors_file((folder / state_name).string(), std::move(*bytes))));
     } catch (const error& e) {
       throw error(name + ": " + e.what());
     }
@@ -203,17 +198,24 @@ class checkpoints {
     std::error_code code;
     if (!std::filesystem::exists(path, code)) return {name, 0};
     const detail::descriptor file(*options_.calls, path, O_RDONLY);
-    if (!file || !file.sync()) {
-      throw error("file '" + path.string() + "' did not reach the disk" + detail::because(errno) + ".");
-    }
+    const int reason = file && file.sync() ? 0 : errno;
     const auto bytes = std::filesystem::file_size(path, code);
+    if (reason != 0) {
+      throw error("file '" + path.string() + "' did not reach the disk" + detail::because(reason) +
+                  detail::wanted_room(*options_.calls, run_folder_, bytes_text(bytes), reason) + ".");
+    }
     if (code) throw error("file '" + path.string() + "' cannot be examined: " + code.message() + ".");
     return {name, bytes};
   }
 
-  void check_room(const checkpoint_manifest& manifest, const named_tensors& values) const {
+  /// About what a generation takes on the disk, and not less.
+  static std::uint64_t bytes_of(const checkpoint_manifest& manifest, const named_tensors& values) {
     std::uint64_t need = 2 * detail::manifest_body(manifest).size();
     for (const auto& [name, tensor] : values) need += tensor.nbytes() + 4 * name.size() + 128;
+    return need;
+  }
+
+  void check_room(std::uint64_t need) const {
     std::uint64_t room = 0;
     if (options_.calls->free_bytes(folder_.c_str(), room) == 0 && room < need) {
       throw error("no checkpoint can be written to '" + folder_.string() + "': it needs " + bytes_text(need) +
@@ -231,11 +233,14 @@ class checkpoints {
     while (good_.size() > std::max<std::size_t>(options_.keep, 1)) good_.erase(good_.begin());
     for (const auto number : all_.numbers()) {
       if (std::find(good_.begin(), good_.end(), number) != good_.end()) continue;
-      if (!all_.remove(number)) {
-        options_.log("checkpoint '" + all_.path_of(number).string() +
-                     "' is not needed any more, but cannot be removed" + detail::because(errno) + ".");
-      }
+      remove(number);
     }
+  }
+
+  void remove(std::uint64_t number) {
+    if (all_.remove(number)) return;
+    options_.log("checkpoint '" + all_.path_of(number).string() +
+                 "' is not needed any more, but cannot be removed" + detail::because(errno) + ".");
   }
 
   checkpoint_options options_;

@@ -46,37 +46,54 @@ class generations {
   }
 
   /// The manifest of a generation all of whose files are as it says. Throws crispnas::error that says what is not.
-  checkpoint_manifest checked(std::uint64_t number) const {
+  checkpoint_manifest checked(std::uint64_t number) const { return checked_with(number, {}).manifest; }
+
+  /// A manifest that holds, and the bytes of one of its files.
+  struct checked_file {
+    checkpoint_manifest manifest;
+    std::optional<std::string> bytes;  ///< nothing where the manifest does not name the file
+  };
+
+  /// The same with the bytes of the file `name`: the very bytes that were checked, whatever is put in their place afterwards.
+  checked_file checked_with(std::uint64_t number, std::string_view name) const {
     const auto folder = path_of(number);
     const std::string text = read_manifest(folder / manifest_name);
     checkpoint_manifest manifest = parse_manifest(text);
     if (manifest.generation != number) {
       throw error("it is generation " + std::to_string(manifest.generation) + " under another name.");
     }
-    for (const auto& file : manifest.files) check_file(folder, file);
-    return manifest;
+    std::optional<std::string> bytes;
+    for (const auto& file : manifest.files) {
+      if (file.name == name) bytes.emplace();
+      check_file(folder, file, file.name == name ? &*bytes : nullptr);
+    }
+    return {std::move(manifest), std::move(bytes)};
   }
 
   /// Writes a generation: `fill` writes its files into the folder that it is given and returns what they are.
-  /// Everything is on the disk, the manifest last, before the name appears.
+  /// Everything is on the disk, the manifest last, before the name appears. `bytes`: about as much as it will take, for the
+  /// message where there is no room for it.
   void write(
-      checkpoint_manifest manifest,
+      checkpoint_manifest manifest, std::uint64_t bytes,
       const std::function<std::vector<checkpoint_manifest::file>(const std::filesystem::path&)>& fill) {
     const auto target = path_of(manifest.generation);
     const auto temporary = folder_ / (".tmp-" + generation_name(manifest.generation));
     discard(temporary);  // what a save that failed could not remove
-    if (calls_->mkdir(temporary.c_str(), 0777) != 0) fail(target, "its folder cannot be made", errno);
+    if (calls_->mkdir(temporary.c_str(), 0777) != 0) fail(target, "its folder cannot be made", bytes, errno);
     try {
       manifest.files = fill(temporary);
       write_text(temporary / manifest_name, manifest_text(manifest), *calls_);
-      if (calls_->rename(temporary.c_str(), target.c_str()) != 0) fail(target, "renaming failed", errno);
+      if (calls_->rename(temporary.c_str(), target.c_str()) != 0)
+        fail(target, "renaming failed", bytes, errno);
     } catch (...) {
       discard(temporary);
       throw;
     }
     if (!detail::sync_folder(*calls_, folder_)) {
+      const int reason = errno;
       throw error("checkpoint '" + target.string() + "' was written, but its folder did not reach the disk" +
-                  detail::because(errno) + ": after a loss of power it may be gone.");
+                  detail::because(reason) + ": after a loss of power it may be gone" +
+                  detail::wanted_room(*calls_, folder_, bytes_text(bytes), reason) + ".");
     }
   }
 
@@ -129,13 +146,16 @@ class generations {
     return text;
   }
 
-  void check_file(const std::filesystem::path& folder, const checkpoint_manifest::file& wanted) const {
+  /// `bytes`, where given, gets what is in it.
+  void check_file(const std::filesystem::path& folder, const checkpoint_manifest::file& wanted,
+                  std::string* bytes) const {
     const std::string name = "its file '" + wanted.name + "' ";
     const detail::descriptor file(*calls_, folder / wanted.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (!file) throw error(name + "cannot be opened" + detail::because(errno) + ".");
     std::uint64_t seen = 0;
     const auto facts = detail::read_all(*calls_, file.get(), [&](std::string_view part) {
       seen += part.size();
+      if (bytes != nullptr) *bytes += part;
       return seen <= wanted.bytes;  // a longer one need not be read to its end
     });
     if (!facts) throw error(name + "cannot be read" + detail::because(errno) + ".");
@@ -160,9 +180,10 @@ class generations {
     return all && calls_->rmdir(folder.c_str()) == 0;
   }
 
-  [[noreturn]] static void fail(const std::filesystem::path& what, const std::string& how, int reason) {
+  [[noreturn]] void fail(const std::filesystem::path& what, const std::string& how, std::uint64_t bytes,
+                         int reason) const {
     throw error("checkpoint '" + what.string() + "' cannot be written: " + how + detail::because(reason) +
-                ".");
+                detail::wanted_room(*calls_, folder_, bytes_text(bytes), reason) + ".");
   }
 
   file_calls* calls_;

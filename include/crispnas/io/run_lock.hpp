@@ -17,7 +17,12 @@ class run_lock {
   explicit run_lock(const std::filesystem::path& folder, file_calls& calls = system_files())
       : file_(calls, folder / ".lock", O_RDWR | O_CREAT) {
     const std::string name = "folder '" + folder.string() + "'";
-    if (!file_) throw error(name + " cannot be locked" + detail::because(errno) + ". Check its permissions.");
+    if (!file_) {
+      const int reason = errno;
+      const std::string room = detail::wanted_room(calls, folder, "a new file", reason);
+      throw error(name + " cannot be locked" + detail::because(reason) +
+                  (room.empty() ? ". Check its permissions." : room + "."));
+    }
     if (detail::uninterrupted([&] { return calls.flock(file_.get(), LOCK_EX | LOCK_NB); }) == 0) return;
     if (errno == EWOULDBLOCK) {
       throw error(

@@ -15,7 +15,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <istream>
+#include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -61,28 +64,12 @@ inline std::string shape_text(at::IntArrayRef shape) {
 class safetensors_file {
  public:
   /// Throws crispnas::error where the file cannot be read or its header does not hold.
-  explicit safetensors_file(const std::filesystem::path& path) : name_(path.string()) {
-    std::error_code code;
-    const auto status = std::filesystem::status(path, code);
-    if (!std::filesystem::exists(status)) throw error("file '" + name_ + "' does not exist. Check the path.");
-    if (!std::filesystem::is_regular_file(status)) throw error("'" + name_ + "' is not a file.");
-    stream_.open(path, std::ios::binary | std::ios::ate);
-    if (!stream_) throw error("file '" + name_ + "' cannot be opened. Check its permissions.");
-    const auto bytes = static_cast<std::uint64_t>(static_cast<std::streamoff>(stream_.tellg()));
-    stream_.seekg(0);
-    try {
-      std::array<unsigned char, safetensors_limits::length_bytes> length{};
-      if (bytes < length.size())
-        throw error("safetensors header: a file of " + std::to_string(bytes) + " bytes has none.");
-      read_bytes(length.data(), length.size());
-      std::string json(static_cast<std::size_t>(safetensors_header_length(length, bytes)), '\0');
-      read_bytes(json.data(), json.size());
-      header_ = parse_safetensors_header(json, bytes - length.size() - json.size());
-    } catch (const error& e) {
-      throw error("file '" + name_ + "': " + e.what());
-    }
-    for (std::size_t i = 0; i < header_.tensors.size(); ++i) index_.emplace(header_.tensors[i].name, i);
-  }
+  explicit safetensors_file(const std::filesystem::path& path)
+      : safetensors_file(path.string(), opened(path)) {}
+
+  /// The same of bytes that have been read; `name` stands in messages.
+  safetensors_file(std::string name, std::string bytes)
+      : safetensors_file(std::move(name), std::make_unique<std::istringstream>(std::move(bytes))) {}
   safetensors_file(const safetensors_file&) = delete;  // the index looks into the header
   safetensors_file& operator=(const safetensors_file&) = delete;
 
@@ -99,8 +86,8 @@ class safetensors_file {
   /// Its values, on the CPU.
   at::Tensor read(const stored_tensor& tensor) {
     const at::Tensor values = at::empty(tensor.shape, at::TensorOptions().dtype(scalar_type(tensor.type)));
-    stream_.clear();
-    stream_.seekg(static_cast<std::streamoff>(header_.data_begin + tensor.begin));
+    stream_->clear();
+    stream_->seekg(static_cast<std::streamoff>(header_.data_begin + tensor.begin));
     const auto bytes = static_cast<std::size_t>(tensor.end - tensor.begin);
     auto* to = static_cast<unsigned char*>(values.data_ptr());
     read_bytes(to, bytes);
@@ -123,25 +110,57 @@ class safetensors_file {
   }
 
  private:
+  safetensors_file(std::string name, std::unique_ptr<std::istream> stream)
+      : name_(std::move(name)), stream_(std::move(stream)) {
+    stream_->seekg(0, std::ios::end);
+    const auto bytes = static_cast<std::uint64_t>(static_cast<std::streamoff>(stream_->tellg()));
+    stream_->seekg(0);
+    try {
+      std::array<unsigned char, safetensors_limits::length_bytes> length{};
+      if (bytes < length.size())
+        throw error("safetensors header: a file of " + std::to_string(bytes) + " bytes has none.");
+      read_bytes(length.data(), length.size());
+      std::string json(static_cast<std::size_t>(safetensors_header_length(length, bytes)), '\0');
+      read_bytes(json.data(), json.size());
+      header_ = parse_safetensors_header(json, bytes - length.size() - json.size());
+    } catch (const error& e) {
+      throw error("file '" + name_ + "': " + e.what());
+    }
+    for (std::size_t i = 0; i < header_.tensors.size(); ++i) index_.emplace(header_.tensors[i].name, i);
+  }
+
+  static std::unique_ptr<std::istream> opened(const std::filesystem::path& path) {
+    const std::string name = path.string();
+    std::error_code code;
+    const auto status = std::filesystem::status(path, code);
+    if (!std::filesystem::exists(status)) throw error("file '" + name + "' does not exist. Check the path.");
+    if (!std::filesystem::is_regular_file(status)) throw error("'" + name + "' is not a file.");
+    auto stream = std::make_unique<std::ifstream>(path, std::ios::binary);
+    if (!*stream) throw error("file '" + name + "' cannot be opened. Check its permissions.");
+    return stream;
+  }
+
   void read_bytes(void* to, std::size_t bytes) {
-    stream_.read(static_cast<char*>(to), static_cast<std::streamsize>(bytes));
-    if (static_cast<std::size_t>(stream_.gcount()) != bytes) {
+    stream_->read(static_cast<char*>(to), static_cast<std::streamsize>(bytes));
+    if (static_cast<std::size_t>(stream_->gcount()) != bytes) {
       throw error("file '" + name_ + "' ended too early. Is something still writing it?");
     }
   }
 
   std::string name_;
-  std::ifstream stream_;
+  std::unique_ptr<std::istream> stream_;
   safetensors_header header_;
   std::unordered_map<std::string_view, std::size_t> index_;  ///< of the names
 };
 
 /// All tensors of a file, on the CPU, in the order of their bytes. Throws crispnas::error.
-inline named_tensors read_safetensors(const std::filesystem::path& path) {
-  safetensors_file file(path);
+inline named_tensors read_safetensors(safetensors_file&& file) {
   named_tensors all;
   for (const auto& tensor : file.tensors()) all.emplace_back(tensor.name, file.read(tensor));
   return all;
+}
+inline named_tensors read_safetensors(const std::filesystem::path& path) {
+  return read_safetensors(safetensors_file(path));
 }
 
 /// Writes tensors of any device (not meta) and layout; the largest element types come first, so that all
