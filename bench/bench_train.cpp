@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <crispnas/data/file.hpp>
 #include <crispnas/train/trainer.hpp>
 #include <ctime>
 #include <filesystem>

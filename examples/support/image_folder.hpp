@@ -9,7 +9,6 @@
 #include <cctype>
 #include <crispnas/data/batch_source.hpp>
 #include <crispnas/data/colours.hpp>
-#include <crispnas/data/file.hpp>
 #include <crispnas/data/window.hpp>
 #include <crispnas/error.hpp>
 #include <cstdint>
@@ -25,6 +24,7 @@
 #include <vector>
 
 #include "jpeg.hpp"
+#include "listed_file.hpp"
 
 namespace support {
 
@@ -200,7 +200,7 @@ class folder_images {
   bool try_read(std::int64_t index, float* out, const Draw& draw_for) const {
     const auto& path = files_.files[static_cast<std::size_t>(index)];
     try {
-      const auto bytes = crispnas::read_data_file(path, most_image_bytes);
+      const auto bytes = read_listed_file(path, most_image_bytes);
       jpeg_decoder decoder(bytes);
       const crispnas::window_draw draw = draw_for(decoder.width(), decoder.height());
       const decoded_image image = decoder.decode(draw.window, options_.side);

@@ -16,6 +16,7 @@
 #include "support/gzip.hpp"
 #include "support/jpeg.hpp"
 #include "support/ledger.hpp"
+#include "support/listed_file.hpp"
 #include "support/nas_bench_table.hpp"
 #include "support/table_scale.hpp"
 
@@ -110,6 +111,27 @@ TEST_CASE("NAS-Bench-201: a pipe is not waited for, a field is shown printably")
       "ArchitectureString\n\x1b[2J,1,1,x\n");
   CHECK_SAYS(message_of([&] { support::nas_bench_table table(file, "t"); }),
              "t, line 2: '?[2J' is no accuracy");
+}
+
+TEST_CASE(
+    "a file that was listed: no link, pipe or folder that has come into its place, and no more than is "
+    "accepted") {
+  const temporary_folder folder;
+  const auto said = [&](const std::filesystem::path& path) {
+    return message_of([&] { support::read_listed_file(path, 5); });
+  };
+  const auto file = folder.write("a.jpg", "bytes");
+  CHECK(support::read_listed_file(file, 5) == bytes_of("bytes"));
+  CHECK(support::read_listed_file(folder.write("empty.jpg", ""), 5).empty());
+  CHECK_SAYS(said(folder.write("long.jpg", "bytes!")), "long.jpg' has 6 bytes, more than the 5");
+  CHECK_SAYS(said(folder.path() / "none.jpg"), "none.jpg' cannot be opened (No such file or directory).");
+  CHECK_SAYS(said(folder.path()), "is not a regular file");
+  const auto pipe = folder.path() / "pipe.jpg";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK_SAYS(said(pipe), "pipe.jpg' is not a regular file");
+  const auto link = folder.path() / "link.jpg";
+  std::filesystem::create_symlink(file, link);
+  CHECK_SAYS(said(link), "link.jpg' is a symbolic link");
 }
 
 TEST_CASE("JPEG: a progressive file of 64 million pixels asks for memory that it does not get") {
