@@ -6,6 +6,7 @@
 #include <crispnas/error.hpp>
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -40,9 +41,11 @@ decltype(auto) or_usage_error(Body&& body) {
 inline std::string message_of_exception(const std::exception& e) {
   const std::string_view what = e.what();
   std::string text(what.substr(0, std::min(what.find("\nException raised from "), what.find("\nframe #"))));
-  // The library's own errors say what to do.
-  if (dynamic_cast<const crispnas::error*>(&e) == nullptr &&
-      text.find("not enough memory") != std::string::npos)
+  if (dynamic_cast<const crispnas::error*>(&e) != nullptr) return text;  // says itself what to do
+  const bool no_memory = dynamic_cast<const std::bad_alloc*>(&e) != nullptr;
+  if (no_memory) text = "there is not enough memory";
+  const auto says = [&](const char* words) { return text.find(words) != std::string::npos; };
+  if (says("not enough memory") || says("out of memory") || says("can't allocate memory"))
     text += "\nTake fewer channels or cells, or a smaller batch.";
   return text;
 }

@@ -101,6 +101,21 @@ inline void check_run(const method_choice& method, const scale& s, const cn::lab
   });
 }
 
+/// Images in a batch of the evaluation. Without gradients a pass keeps only what is at hand, so four times the batch of the search fit where
+/// that does; and whoever takes a smaller batch for want of memory gets a smaller one here, too.
+inline std::int64_t evaluation_batch(const scale& s) { return 4 * s.batch_size; }
+
+/// What `body` measures; where memory runs out in it, the error says which flag the batch of the evaluation depends on.
+template <class Body>
+auto measured(Body&& body) {
+  try {
+    return body();
+  } catch (const cn::out_of_memory& e) {
+    throw cn::out_of_memory(e.what() +
+                            std::string(" Here they are four times the batch of the search (--batch)."));
+  }
+}
+
 /// Searches, cuts to every budget of `budgets` (empty: the method's own), measures on `held_out`. With a keeper the search is saved on
 /// the way, and goes on from what was saved.
 inline search_result run_search(const method_choice& method, int kept,
@@ -137,7 +152,7 @@ inline search_result run_search(const method_choice& method, int kept,
     saved_by->begin(state, [&] { return search.position_text(); });
     result.epochs = done.records();
   }
-  const auto held = cn::sequential_batches(held_out, {.device = s.device});
+  const auto held = cn::sequential_batches(held_out, {.batch_size = evaluation_batch(s), .device = s.device});
   for (const auto& report : search.run(train.halves())) {
     epoch_record record;
     record.report = report;
@@ -147,8 +162,10 @@ inline search_result run_search(const method_choice& method, int kept,
       record.weights.push_back({on_cpu(w.ops), on_cpu(w.edges), {}});
     }
     if (on_epoch) {
-      record.before = cn::accuracy(net, soft, held);
-      record.after = cn::accuracy(net, cn::cut_weights(net.space(), cn::cut_network(net), soft), held);
+      measured([&] {
+        record.before = cn::accuracy(net, soft, held);
+        record.after = cn::accuracy(net, cn::cut_weights(net.space(), cn::cut_network(net), soft), held);
+      });
       on_epoch(record);
     }
     result.seconds += report.seconds;
@@ -162,8 +179,9 @@ inline search_result run_search(const method_choice& method, int kept,
   const auto measure = [&](int edges, const cn::cell_table& normal, const cn::cell_table& reduction) {
     result.budgets.push_back(edges);
     result.cuts.push_back(cn::cut_network(net, normal, reduction));
-    result.gaps.push_back(
-        cn::measure_gap(net, result.cuts.back(), held, s.reestimate ? &calibration : nullptr));
+    result.gaps.push_back(measured([&] {
+      return cn::measure_gap(net, result.cuts.back(), held, s.reestimate ? &calibration : nullptr);
+    }));
     result.genotypes.push_back(cn::genotype_of(net.space(), result.cuts.back()));
   };
   if (budgets.empty()) measure(kept, net.space().normal, net.space().reduction);
@@ -223,15 +241,23 @@ inline double train_cut(const method_choice& method, const cn::network_cut& cut,
                                        static_cast<int>((epoch - 1) * steps + step + 1),
                                        static_cast<int>(s.epochs * steps)));
       }
-      const auto b = batches.batch(step);
-      cn::step_result result;
-      cn::weight_step(net, fixed, optimizer, 5.0, {b.images, b.labels}, result);
+      cn::within_memory(
+          [&] {
+            const auto b = batches.batch(step);
+            cn::step_result result;
+            cn::weight_step(net, fixed, optimizer, 5.0, {b.images, b.labels}, result);
+          },
+          [&] { return cn::memory_advice(net, s.batch_size); });
       ++step;
       if (on_step) on_step({static_cast<int>(epoch), s.epochs, step, steps});
       if (saved_by != nullptr) saved_by->after_step();
     }
   }
-  return cn::accuracy(net, fixed, cn::sequential_batches(held_out, {.device = s.device}));
+  return measured([&] {
+    return cn::accuracy(
+        net, fixed,
+        cn::sequential_batches(held_out, {.batch_size = evaluation_batch(s), .device = s.device}));
+  });
 }
 
 /// The same for as many steps as the search took on its weights, on the same half of the images.

@@ -21,6 +21,16 @@
 
 namespace crispnas::kernels {
 
+/// The system has no block of so many bytes.
+class no_memory : public std::bad_alloc {
+ public:
+  explicit no_memory(std::size_t bytes) : bytes_(bytes) {}
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::size_t bytes_;
+};
+
 /// Memory for tensors, reused. One for the process; safe to use from several threads.
 class workspace {
  public:
@@ -29,7 +39,7 @@ class workspace {
     return *shared;
   }
 
-  /// A tensor that is not initialized and gives its memory back here.
+  /// A tensor that is not initialized and gives its memory back here. Throws no_memory.
   at::Tensor take(at::IntArrayRef sizes, const at::TensorOptions& options) {
     std::size_t bytes = options.dtype().itemsize();
     for (const auto size : sizes) bytes *= static_cast<std::size_t>(size);
@@ -74,7 +84,7 @@ class workspace {
     const std::size_t alignment = size >= huge_page ? huge_page : size >= unit ? 4096 : 64;
     const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
     void* memory = std::aligned_alloc(alignment, rounded);
-    if (memory == nullptr) throw std::bad_alloc();
+    if (memory == nullptr) throw no_memory(rounded);
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     if (alignment == huge_page) madvise(memory, rounded, MADV_HUGEPAGE);
 #endif

@@ -45,7 +45,8 @@ namespace detail {
 inline std::string first_line(std::string_view what) { return std::string(what.substr(0, what.find('\n'))); }
 
 inline bool tells_of_memory(std::string_view what) {
-  for (const std::string_view words : {"can't allocate memory", "not enough memory", "out of memory"}) {
+  for (const std::string_view words :
+       {"can't allocate memory", "not enough memory", "out of memory", "STATUS_ALLOC_FAILED"}) {
     if (what.find(words) != std::string_view::npos) return true;
   }
   return false;
@@ -86,6 +87,8 @@ auto within_memory(Body&& body, Advice&& advice) {
   std::string asked;  // an exception ends, and with it what it holds, before memory is given back
   try {
     return body();
+  } catch (const kernels::no_memory& e) {
+    asked = bytes_text(e.bytes()) + " were asked for, for what the kernels keep of a pass";
   } catch (const std::bad_alloc&) {
     asked = "a tensor between two passes, or a buffer, could not be allocated";
   } catch (const c10::Error& e) {
@@ -97,6 +100,15 @@ auto within_memory(Body&& body, Advice&& advice) {
     asked = "oneDNN " + detail::first_line(e.what());
   }
   detail::throw_out_of_memory(asked, advice);
+}
+
+/// What to change where an evaluation does not fit, in batches of so many images (0: not even the first was made).
+inline std::string evaluation_advice(std::int64_t weights, std::int64_t images) {
+  return "This was an evaluation of a network of " + std::to_string(weights) + " weights" +
+         (images > 0 ? ", in batches of " + std::to_string(images) + " images" : std::string()) +
+         ". It keeps nothing from one pass to the next, and its batches need not be those of the training: "
+         "make "
+         "them smaller, or take fewer channels or cells.";
 }
 
 /// What to change where a pass of a super-network does not fit.

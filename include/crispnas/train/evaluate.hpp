@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <crispnas/data/prefetch.hpp>
 #include <crispnas/derived/derived_network.hpp>
+#include <crispnas/nn/mode_guard.hpp>
+#include <crispnas/search/out_of_memory.hpp>
 #include <crispnas/train/autocast.hpp>
 #include <cstdint>
 #include <utility>
@@ -22,39 +24,40 @@ struct evaluation {
 
 /// In eval mode (running statistics, no dropped paths, no auxiliary head); leaves the mode of the network as it was. `data`: batches on
 /// the network's device, as of sequential_batches; labels below the network's classes; `workers`: threads that make them ahead. Throws
-/// crispnas::error for numbers that the network cannot compute in.
+/// crispnas::error for numbers that the network cannot compute in, and out_of_memory.
 inline evaluation evaluate(any_derived_network& net, batch_source data, precision numbers = precision::full,
                            int workers = 1) {
   check_precision(numbers, net.options().device, net.options().dtype);
   at::NoGradGuard no_grad;
-  struct mode {  // put back also when an exception ends it
-    explicit mode(any_derived_network& of) : net(of), training(of.is_training()) { net.eval(); }
-    ~mode() { net.train(training); }
-    any_derived_network& net;
-    bool training;
-  };
-  const mode back(net);
-  const auto options = at::TensorOptions().device(net.options().device).dtype(at::kDouble);
-  at::Tensor loss = at::zeros({}, options);
-  at::Tensor first = at::zeros({}, options);
-  at::Tensor five = at::zeros({}, options);
+  const nn::mode_guard measured(net, false);
   evaluation result;
-  prefetched_batches ahead(std::move(data), workers);
-  while (const auto b = ahead.next()) {
-    if (b->labels.size(0) == 0) continue;  // none of its images could be read
-    at::Tensor logits;
-    {
-      const autocast_guard cast(numbers, b->images.device());
-      logits = net.forward(b->images).logits;
-    }
-    logits = logits.to(at::kDouble);
-    loss += at::cross_entropy_loss(logits, b->labels, {}, at::Reduction::Sum);
-    const auto best = std::get<1>(logits.topk(std::min<std::int64_t>(5, logits.size(1)), 1));
-    const at::Tensor right = best == b->labels.unsqueeze(1);  // [batch, 5]
-    first += right.select(1, 0).sum();
-    five += right.sum();
-    result.images += b->labels.size(0);
-  }
+  at::Tensor loss, first, five;
+  std::int64_t images = 0;  // in a batch
+  within_memory(
+      [&] {
+        const auto options = at::TensorOptions().device(net.options().device).dtype(at::kDouble);
+        loss = at::zeros({}, options);
+        first = at::zeros({}, options);
+        five = at::zeros({}, options);
+        prefetched_batches ahead(std::move(data), workers);
+        while (const auto b = ahead.next()) {
+          images = b->labels.size(0);
+          if (images == 0) continue;  // none of its images could be read
+          at::Tensor logits;
+          {
+            const autocast_guard cast(numbers, b->images.device());
+            logits = net.forward(b->images).logits;
+          }
+          logits = logits.to(at::kDouble);
+          loss += at::cross_entropy_loss(logits, b->labels, {}, at::Reduction::Sum);
+          const auto best = std::get<1>(logits.topk(std::min<std::int64_t>(5, logits.size(1)), 1));
+          const at::Tensor right = best == b->labels.unsqueeze(1);  // [batch, 5]
+          first += right.select(1, 0).sum();
+          five += right.sum();
+          result.images += images;
+        }
+      },
+      [&] { return evaluation_advice(net.weight_count(), images); });
   if (result.images == 0) return result;
   const double share = 1.0 / double(result.images);
   result.top1 = 100.0 * first.item<double>() * share;
