@@ -265,6 +265,7 @@ int main(int argc, char** argv) {
   app.add_flag("!--no-flip", s.augment.flip, "do not mirror images");
   app.add_flag("--tensorboard", flags.tensorboard, "also write event files for TensorBoard");
   app.add_flag("--quiet", flags.quiet, "no progress");
+  support::add_lost_flags(app, s.others);
   support::add_keeper_flags(app, flags.keeper);
   if (const auto code = support::parse_command_line(app, argc, argv)) return *code;
   for (const char* flag : {"--budget", "--k"}) {

@@ -386,6 +386,7 @@ int main(int argc, char** argv) {
       ->check(support::one_of({"full", "bfloat16"}));
   app.add_flag("--channels-first", nchw, "the slower layout");
   app.add_flag("--quiet", flags.quiet, "no progress");
+  support::add_lost_flags(app, o);
   support::add_keeper_flags(app, flags.keeper);
   if (const auto code = support::parse_command_line(app, argc, argv)) return *code;
   o.schedule = flags.schedule == "cosine" ? cn::rate_schedule::cosine : cn::rate_schedule::linear;

@@ -16,6 +16,7 @@
 #include "errors.hpp"
 #include "experiment.hpp"
 #include "history.hpp"
+#include "lost_flags.hpp"
 #include "tensorboard.hpp"
 #include "write_file.hpp"
 
@@ -286,21 +287,22 @@ inline nlohmann::json scale_json(const scale& s, std::int64_t images, std::int64
 
 /// Everything else that decides a search, so that a summary says how to repeat it.
 inline nlohmann::json options_json(const cn::search_options& o) {
-  return {{"weight_rate", o.weight_rate},
-          {"last_weight_rate", o.last_weight_rate},
-          {"momentum", o.momentum},
-          {"weight_decay", o.weight_decay},
-          {"clip", o.clip},
-          {"alpha_rate", o.alpha_rate},
-          {"beta_rate", o.beta_rate},
-          {"adam_betas", {o.adam_beta1, o.adam_beta2}},
-          {"arch_decay", o.arch_decay},
-          {"alpha_warmup", o.alpha_warmup},
-          {"beta_warmup", o.beta_warmup},
-          {"strength", o.strength},
-          {"crop_padding", o.augment.crop_padding},
-          {"flip", o.augment.flip},
-          {"cutout", o.augment.cutout}};
+  nlohmann::json json{{"weight_rate", o.weight_rate},
+                      {"last_weight_rate", o.last_weight_rate},
+                      {"momentum", o.momentum},
+                      {"weight_decay", o.weight_decay},
+                      {"clip", o.clip},
+                      {"alpha_rate", o.alpha_rate},
+                      {"beta_rate", o.beta_rate},
+                      {"adam_betas", {o.adam_beta1, o.adam_beta2}},
+                      {"arch_decay", o.arch_decay},
+                      {"alpha_warmup", o.alpha_warmup},
+                      {"beta_warmup", o.beta_warmup},
+                      {"strength", o.strength},
+                      {"crop_padding", o.augment.crop_padding},
+                      {"flip", o.augment.flip},
+                      {"cutout", o.augment.cutout}};
+  return with_lost_policy(std::move(json), o);
 }
 
 /// "C = 16, 3 cells, K = 4, 6 epochs of 10000 + 10000 images, batch 64": stands beside every number.

@@ -2,8 +2,10 @@
 // memory that runs out.
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <crispnas/discretize/gap.hpp>
 #include <crispnas/genotype/text.hpp>
 #include <crispnas/io/checkpoints.hpp>
 #include <crispnas/io/sha256.hpp>
@@ -99,6 +101,32 @@ struct told {
   bool operator==(const told&) const = default;
 };
 
+/// Three steps an epoch of 20 images.
+cn::train_options quick_training() {
+  cn::train_options options;
+  options.epochs = 3;
+  options.batch_size = 8;
+  options.rate = 0.05;
+  options.workers = 0;
+  return options;
+}
+
+struct one_training {
+  cn::any_derived_network net;
+  cn::trainer training;
+  explicit one_training(const cn::train_options& o)
+      : net(cn::parse_genotype("Genotype(normal=[0->2 sep_conv_3x3, 1->2 skip_connect, 1->3 dil_conv_3x3, "
+                               "2->3 max_pool_3x3], normal_concat=[2, 3])"),
+            {.channels = 4, .cells = 3, .classes = 2}),
+        training(net, o) {}
+};
+
+std::vector<std::array<double, 3>> run(cn::trainer& training, const cn::labelled_images& data) {
+  std::vector<std::array<double, 3>> reports;
+  for (const auto& r : training.run(data)) reports.push_back({double(r.epoch), r.loss, r.accuracy});
+  return reports;
+}
+
 std::vector<told> run(cn::searcher& search, const cn::labelled_images& data) {
   std::vector<told> reports;
   for (const auto& r : search.run(data)) reports.emplace_back(r);
@@ -142,26 +170,9 @@ TEST_CASE("stopped after any step, gone on from by another search: the same to t
 
 TEST_CASE("a training stopped after any step, gone on from by another one") {
   const auto data = images(20);  // steps of 8, 8 and 4 images
-  const auto cell = cn::parse_genotype(
-      "Genotype(normal=[0->2 sep_conv_3x3, 1->2 skip_connect, 1->3 dil_conv_3x3, 2->3 max_pool_3x3], "
-      "normal_concat=[2, 3])");
-  cn::train_options options;
-  options.epochs = 3;
-  options.batch_size = 8;
-  options.rate = 0.05;
-  options.workers = 0;
-  struct one_training {
-    cn::any_derived_network net;
-    cn::trainer training;
-    one_training(const cn::genotype& g, const cn::train_options& o)
-        : net(g, {.channels = 4, .cells = 3, .classes = 2}), training(net, o) {}
-  };
-  const auto run_it = [&](cn::trainer& training) {
-    std::vector<std::array<double, 3>> reports;
-    for (const auto& r : training.run(data)) reports.push_back({double(r.epoch), r.loss, r.accuracy});
-    return reports;
-  };
-  one_training whole(cell, options);
+  const auto options = quick_training();
+  const auto run_it = [&](cn::trainer& training) { return run(training, data); };
+  one_training whole(options);
   const auto expected = run_it(whole.training);
   const auto end = whole.training.state().values();
   CHECK(expected.size() == 3);
@@ -172,12 +183,12 @@ TEST_CASE("a training stopped after any step, gone on from by another one") {
     auto stopping = options;
     stopping.on_step = [&](const cn::step_progress&) { ++steps; };
     stopping.stop = [&] { return steps >= cut; };
-    one_training first(cell, stopping);
+    one_training first(stopping);
     auto reports = run_it(first.training);
     CHECK(first.training.stopped() == (cut < 9));
     auto going_on = options;
     going_on.workers = cut % 3;
-    one_training second(cell, going_on);
+    one_training second(going_on);
     second.training.state().restore(first.training.state().values());
     CHECK(second.training.position_text() ==
           (cut == 9 ? "the end"
@@ -186,7 +197,7 @@ TEST_CASE("a training stopped after any step, gone on from by another one") {
     CHECK((reports == expected));
     CHECK(same(second.training.state().values(), end));
   }
-  one_training lossy(cell, options);
+  one_training lossy(options);
   {
     const at::NoGradGuard no_grad;
     at::Tensor(lossy.net.named_buffers()["stem.1.running_var"]).fill_(std::nan(""));
@@ -471,13 +482,241 @@ TEST_CASE("skipping and rolling back: a lost step leaves nothing behind") {
              "lost_limit = -1");
 }
 
+namespace {
+
+/// Some gradients of one tensor, counted from 1, become others: the loss of that pass tells nothing of it.
+class changed_gradients {
+ public:
+  changed_gradients(const at::Tensor& of, std::vector<int> calls,
+                    std::function<at::Tensor(at::Tensor)> change)
+      : calls_(std::move(calls)), change_(std::move(change)) {
+    of.register_hook([this](const at::Tensor& gradient) {
+      ++so_far_;
+      const bool now = std::find(calls_.begin(), calls_.end(), so_far_) != calls_.end();
+      return now ? change_(gradient) : gradient;
+    });
+  }
+
+ private:
+  std::vector<int> calls_;
+  std::function<at::Tensor(at::Tensor)> change_;
+  int so_far_ = 0;
+};
+
+const auto to_infinity = [](const at::Tensor& gradient) {
+  return gradient + std::numeric_limits<double>::infinity();
+};
+const auto to_nan = [](const at::Tensor& gradient) { return gradient * std::nan(""); };
+
+}  // namespace
+
+TEST_CASE(
+    "a gradient that is lost while the loss is finite is found in its own step, the last one among them") {
+  const auto data = images(48);
+  for (const int at : {8, 12}) {  // of 12 steps
+    const std::string place = at == 8 ? "epoch 3, step 2: weight loss 0." : "epoch 4, step 3: weight loss 0.";
+    for (const bool infinite : {false, true}) {
+      one_search s(quick());
+      const changed_gradients lost(s.net.named_parameters()["classifier.weight"], {at},
+                                   infinite ? std::function<at::Tensor(at::Tensor)>(to_infinity) : to_nan);
+      const auto message = message_of([&] { run(s.search, data); });
+      CHECK_SAYS(message, place);
+      CHECK_SAYS(message, infinite ? ", gradient norm inf; " : ", gradient norm nan; ");
+      // What alpha and beta were: the step has not reached them.
+      CHECK_SAYS(message, "; alphas_normal from -");
+      CHECK_SAYS(message, ", betas_normal from ");
+    }
+  }
+  auto options = quick();
+  options.alpha_warmup = options.beta_warmup = 0.0;
+  {
+    one_search s(options);
+    const changed_gradients lost(s.net.arch().alpha(1), {8}, to_infinity);
+    const auto message = message_of([&] { run(s.search, data); });
+    CHECK_SAYS(message, "epoch 3, step 2: ");
+    CHECK_SAYS(message, ", alphas_reduce without a finite number, betas_normal from ");
+  }
+  {  // Finite, but its square is not: Adam would not move alpha any more, and say nothing.
+    one_search s(options);
+    const changed_gradients lost(s.net.arch().alpha(1), {8}, [](const at::Tensor& g) { return g + 1e25; });
+    const auto message = message_of([&] { run(s.search, data); });
+    CHECK_SAYS(message, "epoch 3, step 2: weight loss 0.");
+    CHECK_SAYS(message, "parameters with a NaN or infinity: none; ");
+    CHECK_SAYS(message, "; the square of a gradient of alpha or beta, in Adam's memory. Weight rate ");
+  }
+  options.when_lost = cn::lost_numbers::skip;
+  one_search s(options);
+  const changed_gradients lost(s.net.named_parameters()["classifier.weight"], {8, 12}, to_nan);
+  CHECK(run(s.search, data).size() == 4);
+  for (const auto& p : s.net.parameters()) CHECK(at::isfinite(p).all().item<bool>());
+}
+
+TEST_CASE("a training skips lost steps, or rolls back over them, and can be stopped and gone on from then") {
+  const auto data = images(20);
+  auto options = quick_training();
+  const auto lost_in = [](one_training& t, std::vector<int> calls) {
+    return changed_gradients(t.net.named_parameters()["classifier.weight"], std::move(calls), to_nan);
+  };
+  for (const auto policy : {cn::lost_numbers::skip, cn::lost_numbers::roll_back}) {
+    CAPTURE(int(policy));
+    options.when_lost = policy;
+    options.workers = policy == cn::lost_numbers::skip ? 0 : 2;
+    one_training clean(options);
+    const auto expected = run(clean.training, data);
+    CHECK(expected.size() == 3);
+    // Step 2 of epoch 2 is lost. Up to there all is the same, and its images have taught nothing.
+    std::vector<cn::named_tensors> after;
+    one_training* running = nullptr;
+    auto watching = options;
+    watching.on_step = [&](const cn::step_progress& p) {
+      if (p.epoch == 2 && p.step <= 2) after.push_back(running->training.state().values());
+    };
+    one_training lossy(watching);
+    running = &lossy;
+    const auto lost = lost_in(lossy, {5});
+    std::vector<std::int64_t> seen;
+    std::vector<double> losses;
+    for (const auto& r : lossy.training.run(data)) {
+      seen.push_back(r.images);
+      losses.push_back(r.loss);
+    }
+    CHECK(seen == std::vector<std::int64_t>{20, 12, 20});
+    CHECK(losses[0] == expected[0][1]);
+    CHECK(losses[1] != expected[1][1]);
+    for (const auto& [name, values] : lossy.training.state().values()) {
+      if (name != "random.cpu" && values.is_floating_point()) CHECK(at::isfinite(values).all().item<bool>());
+      if (name == "lost_steps") CHECK(values.item<std::int64_t>() == 1);
+    }
+    if (policy == cn::lost_numbers::skip) {
+      REQUIRE(after.size() == 2);
+      for (std::size_t i = 0; i < after[0].size(); ++i) {
+        const auto& name = after[0][i].first;
+        if (name.starts_with("weights.") || name.starts_with("statistics.") || name.starts_with("sgd."))
+          CHECK(at::equal(after[0][i].second, after[1][i].second));
+      }
+    }
+    // At most so many.
+    one_training hopeless(options);
+    const auto ever_again = lost_in(hopeless, {2, 4, 6, 8, 10, 12, 14});
+    const auto message = message_of([&] { run(hopeless.training, data); });
+    CHECK_SAYS(message, "a number was lost in epoch ");
+    CHECK_SAYS(message, ": loss 0.");
+    CHECK_SAYS(message, ". 3 such steps were passed over before. Lower the rate");
+  }
+  // A run that rolled back can be stopped and gone on from, too.
+  one_training whole(options);
+  const auto once = lost_in(whole, {5});
+  run(whole.training, data);
+  int steps = 0;
+  auto stopping = options;
+  stopping.on_step = [&](const cn::step_progress&) { ++steps; };
+  stopping.stop = [&] { return steps >= 6; };  // 1 2 3, 1 2 (3) 1: in epoch 2, on its second way
+  one_training first(stopping);
+  const auto once_here = lost_in(first, {5});
+  run(first.training, data);
+  CHECK(first.training.stopped());
+  CHECK(first.training.position_text() == "epoch 2 of 3, step 1");
+  one_training second(options);
+  second.training.state().restore(first.training.state().values());
+  run(second.training, data);
+  CHECK(same(second.training.state().values(), whole.training.state().values()));
+  // Without a policy: the step itself, though the loss of the next would be lost as well.
+  one_training strict(quick_training());
+  const auto at_the_end = lost_in(strict, {9});
+  CHECK_SAYS(message_of([&] { run(strict.training, data); }),
+             "a number was lost in epoch 3, step 3: loss 0.");
+}
+
+namespace {
+
+/// So many bytes of address space more than are in use, while it lives.
+class little_memory {
+ public:
+  explicit little_memory(std::uint64_t more) {
+    std::ifstream statm("/proc/self/statm");
+    std::uint64_t pages = 0;
+    statm >> pages;
+    REQUIRE(getrlimit(RLIMIT_AS, &before_) == 0);
+    const rlimit little{pages * 4096 + more, before_.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_AS, &little) == 0);
+  }
+  little_memory(const little_memory&) = delete;
+  little_memory& operator=(const little_memory&) = delete;
+  ~little_memory() { setrlimit(RLIMIT_AS, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+/// What the out_of_memory says that `body` throws.
+template <class Body>
+std::string said_of_memory(Body&& body) {
+  try {
+    body();
+  } catch (const cn::out_of_memory& e) {
+    return e.what();
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("memory that runs out in an evaluation or a training is an error, too, and leaves all as it was") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  MESSAGE("NOT TESTED: the sanitizers' own memory is under the limit, too.");
+  return;
+#endif
+  const auto data = images(8000);
+  const auto many = cn::sequential_batches(data, {.batch_size = 8000});
+  const auto few = cn::sequential_batches(images(16), {.batch_size = 8});
+  const auto many_to_calibrate = cn::epoch_batches(data, {.batch_size = 8000});
+  cn::supernet<space> net({.channels = 8, .cells = 2, .classes = 2, .seed = 1});
+  const auto cut = cn::cut_network(net);
+  auto options = quick_training();
+  options.epochs = 1;
+  one_training small(options);
+  run(small.training, images(16));  // threads and code are there
+  cn::accuracy(net, few);
+  net.train();
+  std::vector<at::Tensor> statistics;
+  for (const auto& b : net.buffers()) statistics.push_back(b.clone());
+  options.batch_size = 8000;
+  one_training large(options);
+  const std::string weights = std::to_string(net.weight_count());
+  const std::string advice = "This was an evaluation of a network of " + weights + " weights, in batches of ";
+  {
+    const little_memory limit(std::uint64_t{64} << 20);
+    const auto evaluated = said_of_memory([&] { cn::accuracy(net, many); });
+    CHECK_SAYS(evaluated, "there is not enough memory: ");
+    CHECK_SAYS(evaluated, " MiB were asked for");
+    CHECK_SAYS(evaluated, "; the process holds ");
+    CHECK_SAYS(evaluated, advice + "8000 images. It keeps nothing from one pass to the next");
+    CHECK(net.is_training());
+    CHECK_SAYS(said_of_memory([&] { cn::measure_gap(net, cut, many); }), advice + "8000 images. ");
+    CHECK_SAYS(said_of_memory([&] { cn::measure_gap(net, cut, few, &many_to_calibrate); }),
+               advice + "8000 images. ");
+    CHECK(net.is_training());
+    CHECK(cn::measure_gap(net, cut, few, &few).after_reestimated);  // with less it goes on
+
+    CHECK_SAYS(said_of_memory([&] { cn::evaluate(small.net, many, cn::precision::full, 0); }),
+               " weights, in batches of 8000 images. It keeps nothing");
+    CHECK(small.net.is_training());
+    CHECK(cn::evaluate(small.net, few, cn::precision::full, 0).images == 16);
+    const auto trained = said_of_memory([&] { run(large.training, data); });
+    CHECK_SAYS(trained, " weights; batch_size = 8000. Most memory holds what passes keep of each image: ");
+  }
+  std::size_t same_as_before = 0;
+  const auto now = net.buffers();
+  for (std::size_t i = 0; i < now.size(); ++i) same_as_before += at::equal(now[i], statistics[i]) ? 1 : 0;
+  CHECK(same_as_before == statistics.size());
+  CHECK_SAYS(cn::evaluation_advice(5, 0), "of a network of 5 weights. It keeps nothing");
+}
+
 TEST_CASE("memory that runs out is an error that says what to change, and a smaller batch goes on") {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   MESSAGE("NOT TESTED: the sanitizers' own memory is under the limit, too.");
   return;
 #endif
-  rlimit old_limit{};
-  REQUIRE(getrlimit(RLIMIT_AS, &old_limit) == 0);
   const auto data = images(8000);
   auto options = quick();
   options.epochs = 1;
@@ -489,17 +728,8 @@ TEST_CASE("memory that runs out is an error that says what to change, and a smal
     one_search small(warm);
     run(small.search, images(16));  // threads and code are there
   }
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t pages = 0;
-  statm >> pages;
-  const rlimit little{pages * 4096 + (std::uint64_t{64} << 20), old_limit.rlim_max};
-  REQUIRE(setrlimit(RLIMIT_AS, &little) == 0);
-  std::string message;
-  try {
-    run(s.search, data);
-  } catch (const cn::out_of_memory& e) {
-    message = e.what();
-  }
+  std::optional<little_memory> limit(std::uint64_t{64} << 20);
+  const auto message = said_of_memory([&] { run(s.search, data); });
   CHECK_SAYS(message, "there is not enough memory: ");
   CHECK_SAYS(message, "; the process holds ");
   CHECK_SAYS(message,
@@ -508,13 +738,16 @@ TEST_CASE("memory that runs out is an error that says what to change, and a smal
   options.batch_size = 8;
   cn::searcher smaller(s.net, options);  // the same network
   const auto reports = run(smaller, images(16));
-  setrlimit(RLIMIT_AS, &old_limit);
+  limit.reset();
   CHECK(reports.size() == 1);
   CHECK(std::isfinite(reports.front().train_loss));
 
   const auto advice = [] { return std::string("Do something."); };
   CHECK_SAYS(message_of([&] { cn::within_memory([]() -> int { throw std::bad_alloc(); }, advice); }),
              "could not be allocated; the process holds ");
+  CHECK_SAYS(
+      message_of([&] { cn::within_memory([]() -> int { throw cn::kernels::no_memory(2048); }, advice); }),
+      "not enough memory: 2.0 KiB were asked for, for what the kernels keep of a pass; the process holds ");
   CHECK_SAYS(message_of([&] {
                cn::within_memory([]() -> int { throw std::runtime_error("could not create a primitive"); },
                                  advice);
@@ -533,6 +766,15 @@ TEST_CASE("memory that runs out is an error that says what to change, and a smal
                    advice);
              }),
              "there is not enough memory: CUDA out of memory. Tried 2 GiB; the process holds ");
+  CHECK_SAYS(message_of([&] {
+               cn::within_memory(
+                   []() -> int {
+                     TORCH_CHECK(false, "cuDNN error: CUDNN_STATUS_ALLOC_FAILED");
+                     return 0;
+                   },
+                   advice);
+             }),
+             "there is not enough memory: cuDNN error: CUDNN_STATUS_ALLOC_FAILED; the process holds ");
   CHECK_SAYS(
       message_of([&] { cn::within_memory([] { return at::empty({std::int64_t{1} << 46}); }, advice); }),
       "256.0 TiB were asked for");

@@ -32,9 +32,11 @@
 #include "support/errors.hpp"
 #include "support/gzip.hpp"
 #include "support/leftovers.hpp"
+#include "support/lost_flags.hpp"
 #include "support/progress.hpp"
 #include "support/run_keeper.hpp"
 #include "support/suggest.hpp"
+#include "support/train_json.hpp"
 
 using tests::message_of;
 using tests::temporary_folder;
@@ -192,6 +194,15 @@ TEST_SUITE("command line") {
     const auto from_torch = run([] { (void)torch::ones({2}).view({3}); });
     CHECK_SAYS(from_torch, "1 search: shape '[3]' is invalid");
     CHECK(!tests::contains(from_torch, "frame #"));
+    // Memory that ran out where the library does not say what to do about it.
+    const std::string advice = "\nTake fewer channels or cells, or a smaller batch.\n";
+    CHECK(run([] {
+            TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory. Tried to allocate 2.00 GiB.");
+          }) == "1 search: CUDA out of memory. Tried to allocate 2.00 GiB." + advice);
+    CHECK_SAYS(run([] { (void)torch::empty({std::int64_t{1} << 46}); }), advice);
+    CHECK(run([] { throw std::bad_alloc(); }) == "1 search: there is not enough memory" + advice);
+    CHECK(run([] { throw crispnas::error("not enough memory: take less"); }) ==
+          "1 search: not enough memory: take less\n");
   }
 }
 
@@ -545,6 +556,33 @@ TEST_SUITE("runs that are kept") {
                "'hours' is neither steps nor epochs");
     for (const char* wrong : {"x", "", "-1", "1.5", "9999999999"})
       CHECK_SAYS(message_of([&] { support::parse_interval({wrong, "steps"}); }), "is no whole number");
+  }
+
+  TEST_CASE("what is done about lost numbers: flags, and keys where it is not the default") {
+    crispnas::train_options options;
+    const auto json = [&] { return support::train_options_json(options); };
+    // As in the ledgers and checkpoints that there are.
+    CHECK(!json().contains("when_lost"));
+    CHECK(!json().contains("lost_limit"));
+    const auto given = [&](std::vector<const char*> words) {
+      CLI::App app;
+      support::add_lost_flags(app, options);
+      words.insert(words.begin(), "train");
+      return support::parse_command_line(app, static_cast<int>(words.size()), words.data());
+    };
+    CHECK(!given({}));
+    CHECK((options.when_lost == crispnas::lost_numbers::abort));
+    CHECK(options.lost_limit == 3);
+    CHECK(!given({"--when-lost", "skip"}));
+    CHECK((options.when_lost == crispnas::lost_numbers::skip));
+    CHECK(json()["when_lost"] == "skip");
+    CHECK(json()["lost_limit"] == 3);
+    CHECK(!given({"--when-lost", "roll-back", "--lost-limit", "7"}));
+    CHECK((options.when_lost == crispnas::lost_numbers::roll_back));
+    CHECK(json()["when_lost"] == "roll-back");
+    CHECK(json()["lost_limit"] == 7);
+    CHECK(!given({"--when-lost", "abort"}));
+    CHECK(!json().contains("when_lost"));
   }
 
   TEST_CASE("settings of nested objects") {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <crispnas/data/file.hpp>
 #include <crispnas/data/prefetch.hpp>
 #include <crispnas/genotype/known.hpp>
 #include <crispnas/io/state.hpp>
@@ -354,6 +355,7 @@ TEST_CASE("options that cannot work are refused in words") {
   CHECK_SAYS(refused([](auto& o) { o.drop_path = 1; }), "drop_path = 1");
   CHECK_SAYS(refused([](auto& o) { o.auxiliary_weight = -0.1; }), "auxiliary_weight = -0.1");
   CHECK_SAYS(refused([](auto& o) { o.workers = -1; }), "workers = -1");
+  CHECK_SAYS(refused([](auto& o) { o.lost_limit = -1; }), "lost_limit = -1");
   CHECK_SAYS(refused([](auto& o) { o.augment.cutout = -1; }), "cutout = -1");
   CHECK_SAYS(refused([](auto& o) { o.momentum = 0, o.nesterov = true; }), "Nesterov");
 
@@ -781,7 +783,15 @@ TEST_CASE(
   CHECK(at::equal(evaluation.make(1).images, evaluation.make(1).images));
   CHECK(unreadable->size() == 2);  // each is counted once
 
-  for (const char* name : {"0.JPEG", "1.jpg"}) folder.write(std::string("train/b/") + name, "nothing");
+  // A link that comes into the place of a file after the listing is not followed.
+  const auto third = folder.path() / "train/b/3.jpg";
+  std::filesystem::rename(third, folder.path() / "elsewhere.jpg");
+  std::filesystem::create_symlink(folder.path() / "elsewhere.jpg", third);
+  CHECK(evaluation.make(1).indices == std::vector<std::int64_t>{5});
+  CHECK_SAYS(unreadable->files().at(third.string()), "is a symbolic link");
+  std::filesystem::rename(folder.path() / "elsewhere.jpg", third);
+
+  folder.write("train/b/0.JPEG", "nothing");
   CHECK_SAYS(message_of([&] { evaluation.make(0), evaluation.make(1); }),
              "4 images cannot be read, more than the 3");
   CHECK_SAYS(message_of([&] { support::list_images(folder.path() / "none", *unreadable); }),

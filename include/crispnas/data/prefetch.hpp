@@ -119,7 +119,9 @@ class prefetched_batches {
 /// The same for a reader that may start anywhere and may go back: batch(i) costs no waiting where i follows the one before.
 class batch_stream {
  public:
-  explicit batch_stream(batch_source source) : source_(std::move(source)) {}
+  /// `workers`: as prefetched_batches has them.
+  explicit batch_stream(batch_source source, int workers = 1)
+      : source_(std::move(source)), workers_(workers) {}
 
   std::int64_t size() const { return source_.size; }
 
@@ -127,8 +129,7 @@ class batch_stream {
   crispnas::batch batch(std::int64_t i) {
     if (!ahead_ || i != next_) {
       ahead_.reset();
-      ahead_.emplace(
-          batch_source(source_.size - i, [make = source_.make, i](std::int64_t k) { return make(i + k); }));
+      ahead_.emplace(batches_from(source_, i), workers_);
     }
     next_ = i + 1;
     auto ready = ahead_->next();
@@ -140,6 +141,7 @@ class batch_stream {
 
  private:
   batch_source source_;
+  int workers_;
   std::optional<prefetched_batches> ahead_;
   std::int64_t next_ = 0;
 };

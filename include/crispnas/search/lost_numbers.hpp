@@ -93,6 +93,17 @@ inline std::string listed_indices(const std::vector<std::int64_t>& indices) {
   return indices.size() <= most ? text : text + ", ... (" + std::to_string(indices.size()) + " in all)";
 }
 
+namespace detail {
+
+/// " 3 such steps were passed over before."
+inline std::string passed_over_before(std::int64_t count) {
+  if (count == 0) return {};
+  return " " + std::to_string(count) + (count == 1 ? " such step was" : " such steps were") +
+         " passed over before.";
+}
+
+}  // namespace detail
+
 /// The first parameter that holds a NaN or infinity, and the first statistic of batch norm; "none".
 inline std::string first_lost(const torch::nn::Module& net) {
   std::string where;
@@ -119,20 +130,36 @@ inline std::string lost_parameters(const any_supernet& net) {
   return where;
 }
 
-/// Throws crispnas::error: where it was lost, by which images, and what holds it. `passed_over`: steps that were passed over before.
+/// "alphas_normal from -0.1 to 0.2, ...": alpha and beta as far as they are finite.
+inline std::string ranges_of(const architecture& arch) {
+  std::string text;
+  for (const auto& [name, value] : arch.named()) {
+    const at::Tensor all = value.detach();
+    const at::Tensor finite = all.masked_select(at::isfinite(all));
+    text += (text.empty() ? "" : ", ") + name;
+    text += finite.numel() == 0
+                ? std::string(" without a finite number")
+                : " from " + shown(finite.min().item<double>()) + " to " + shown(finite.max().item<double>());
+  }
+  return text;
+}
+
+/// Throws crispnas::error: where it was lost, by which images, and what holds it. `passed_over`: steps that were passed over before;
+/// `adam_lost`: whether Adam remembers an infinity.
 [[noreturn]] inline void fail_with_lost_numbers(const any_supernet& net, const step_to_read& done,
-                                                std::int64_t epoch, double rate, std::int64_t passed_over) {
+                                                std::int64_t epoch, double rate, std::int64_t passed_over,
+                                                bool adam_lost) {
   const auto show = [](const at::Tensor& t) { return t.defined() ? shown(t.item<double>()) : "-"; };
-  std::string text = "crispnas::searcher: a number was lost in epoch " + std::to_string(epoch) + ", step " +
-                     std::to_string(done.step + 1) + ": weight loss " + show(done.result.weight_loss) +
-                     ", architecture loss " + show(done.result.arch_loss) + ", gradient norm " +
-                     show(done.result.gradient_norm) +
-                     "; parameters with a NaN or infinity: " + lost_parameters(net) + ". Weight rate " +
-                     shown(rate) +
-                     "; images of the half that trains the weights: " + listed_indices(done.train) +
-                     "; of the other half: " + listed_indices(done.arch) + ".";
-  if (passed_over > 0) text += " " + std::to_string(passed_over) + " such steps were passed over before.";
-  throw error(text + " Lower the rate, or look at the images.");
+  std::string text =
+      "crispnas::searcher: a number was lost in epoch " + std::to_string(epoch) + ", step " +
+      std::to_string(done.step + 1) + ": weight loss " + show(done.result.weight_loss) +
+      ", architecture loss " + show(done.result.arch_loss) + ", gradient norm " +
+      show(done.result.gradient_norm) + "; parameters with a NaN or infinity: " + lost_parameters(net) +
+      "; " + ranges_of(net.arch()) +
+      (adam_lost ? "; the square of a gradient of alpha or beta, in Adam's memory" : "") + ". Weight rate " +
+      shown(rate) + "; images of the half that trains the weights: " + listed_indices(done.train) +
+      "; of the other half: " + listed_indices(done.arch) + ".";
+  throw error(text + detail::passed_over_before(passed_over) + " Lower the rate, or look at the images.");
 }
 
 }  // namespace crispnas

@@ -3,20 +3,13 @@
 
 #include <crispnas/data/augment.hpp>
 #include <crispnas/search/search_order.hpp>
+#include <crispnas/search/when_lost.hpp>
 #include <cstdint>
 #include <functional>
 
 namespace crispnas {
 
 struct step_progress;
-
-/// What a search does about a step in which a number was lost: NaN or infinity in a loss, in the gradient, in alpha,
-/// beta or the variances of batch norm.
-enum class lost_numbers : std::uint8_t {
-  abort,      ///< throws crispnas::error, at most one step later
-  skip,       ///< the step changes nothing (but Adam counts it); costs a copy of the network a step
-  roll_back,  ///< back to where the epoch began, or was gone on from, and through it again without that step
-};
 
 struct search_options {
   int epochs = 50;

@@ -12,10 +12,10 @@
 #include <crispnas/search/epoch_iterator.hpp>
 #include <crispnas/search/epoch_report.hpp>
 #include <crispnas/search/lost_numbers.hpp>
+#include <crispnas/search/lost_steps.hpp>
 #include <crispnas/search/out_of_memory.hpp>
 #include <crispnas/search/search_options.hpp>
 #include <crispnas/search/search_step.hpp>
-#include <crispnas/search/step_guard.hpp>
 #include <crispnas/search/step_progress.hpp>
 #include <cstdint>
 #include <iterator>
@@ -49,11 +49,13 @@ class searcher {
         alpha_(net.arch().alphas(),
                {options.alpha_rate, options.adam_beta1, options.adam_beta2, options.arch_decay}),
         beta_(net.arch().betas(),
-              {options.beta_rate, options.adam_beta1, options.adam_beta2, options.arch_decay}) {
+              {options.beta_rate, options.adam_beta1, options.adam_beta2, options.arch_decay}),
+        lost_(options.when_lost, options.lost_limit, tensors_of_a_step()) {
     check_search_options(options);
     for (const auto& p : net.named_parameters()) weight_names_.push_back(p.key());
     watched_ = watched_tensors(net);
-    if (options.when_lost == lost_numbers::skip) guard_.emplace(tensors_of_a_step());
+    // A gradient whose square is infinite moves alpha by nothing, and would hold it there for good.
+    for (adam* a : {&alpha_, &beta_}) watched_.insert(watched_.end(), a->square().begin(), a->square().end());
   }
   searcher(const searcher&) = delete;  // its state refers to it
   searcher& operator=(const searcher&) = delete;
@@ -92,7 +94,7 @@ class searcher {
                   ". Give it the same images as before.");
     }
     weights_.rate(cosine_rate(options_.weight_rate, options_.last_weight_rate, epoch, options_.epochs));
-    if (options_.when_lost == lost_numbers::roll_back) good_ = state().values();
+    lost_.come_back_here([&] { return state(); });
     do {
       while (position_.step < steps && !asked_to_stop()) step(train, arch, steps);
       settle();
@@ -139,8 +141,7 @@ class searcher {
     all.add("adam_beta", beta_.state(betas));
     all.add("epoch", position_.epoch);
     all.add("step", position_.step);
-    all.add("lost_steps", lost_);
-    all.add("passed_over", passed_over_);
+    lost_.add_to(all);
     all.add("totals", totals_.state());
     all.add("random", random_state(net_.options().device));
     return all;
@@ -150,7 +151,7 @@ class searcher {
   void start_epoch(std::int64_t epoch) {
     position_ = {epoch, 0};
     totals_ = {};
-    passed_over_.clear();
+    lost_.start_epoch();
   }
 
   bool asked_to_stop() {
@@ -161,7 +162,7 @@ class searcher {
   void step(batch_stream& train, batch_stream& arch, std::int64_t steps) {
     const std::int64_t number = position_.step;
     const int epoch = static_cast<int>(position_.epoch);
-    if (std::find(passed_over_.begin(), passed_over_.end(), number) != passed_over_.end()) {
+    if (lost_.has(number)) {
       ++position_.step;
       return;
     }
@@ -172,7 +173,7 @@ class searcher {
                                      options_.clip,
                                      epoch > warmup(options_.alpha_warmup),
                                      epoch > warmup(options_.beta_warmup) && net_.space().has_edge_weights()};
-    if (guard_) guard_->remember();
+    lost_.before_step();
     step_to_read done;
     within_memory(
         [&] {
@@ -186,7 +187,7 @@ class searcher {
         },
         [&] { return memory_advice(net_, options_.batch_size); });
     done.step = number;
-    if (guard_ && done.fine.defined()) guard_->put_back_unless(done.fine);
+    lost_.after_step(done.fine);
     const auto before = position_;
     settle();                                   // the step before this one: nothing waits for the device
     if (position_.step != before.step) return;  // rolled back: this step has not happened
@@ -213,18 +214,18 @@ class searcher {
   /// A number was lost in that step of the epoch. Where this throws, the step goes on waiting to be read: a state that is lost is
   /// not saved.
   void pass_over(std::int64_t step) {
-    if (options_.when_lost == lost_numbers::abort || lost_ >= options_.lost_limit)
-      fail_with_lost_numbers(net_, *to_read_, position_.epoch, weights_.rate(), lost_);
-    if (options_.when_lost == lost_numbers::roll_back) {
-      to_read_.reset();
-      auto over = passed_over_;
-      const auto count = lost_;
-      state().restore(good_);
-      passed_over_ = std::move(over);
-      passed_over_.push_back(step);
-      lost_ = count;
+    if (lost_.are_too_many()) {
+      std::vector<at::Tensor> squares = alpha_.square();
+      squares.insert(squares.end(), beta_.square().begin(), beta_.square().end());
+      const bool adam_lost = std::any_of(squares.begin(), squares.end(), [](const at::Tensor& t) {
+        return !at::isfinite(t).all().item<bool>();
+      });
+      fail_with_lost_numbers(net_, *to_read_, position_.epoch, weights_.rate(), lost_.count(), adam_lost);
     }
-    ++lost_;
+    lost_.pass_over(step, [&] {
+      to_read_.reset();  // it has been read
+      return state();
+    });
   }
 
   /// What a step can change.
@@ -251,14 +252,11 @@ class searcher {
   adam beta_;
   std::vector<std::string> weight_names_;
   std::vector<at::Tensor> watched_;
-  std::optional<step_guard> guard_;
+  detail::lost_steps lost_;
 
   search_position position_;
   epoch_totals totals_;
   std::optional<step_to_read> to_read_;
-  std::int64_t lost_ = 0;                  ///< steps skipped or rolled back over
-  std::vector<std::int64_t> passed_over_;  ///< of this epoch, from 0
-  named_tensors good_;                     ///< what a roll back puts back
   detail::epoch_clock clock_;
   bool stopped_ = false;
 };

@@ -4,6 +4,7 @@
 #include <crispnas/data/augment.hpp>
 #include <crispnas/search/optimizers.hpp>
 #include <crispnas/search/step_progress.hpp>
+#include <crispnas/search/when_lost.hpp>
 #include <cstdint>
 #include <functional>
 
@@ -43,6 +44,9 @@ struct train_options {
 
   std::function<void(const step_progress&)> on_step{};  ///< called after every step
   std::function<bool()> stop{};                         ///< asked before every step: true ends the run there
+
+  lost_numbers when_lost = lost_numbers::abort;  ///< a NaN or infinity
+  int lost_limit = 3;  ///< steps of a training that may be skipped or rolled back over
 };
 
 namespace presets {

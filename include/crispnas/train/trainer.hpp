@@ -10,6 +10,7 @@
 #include <crispnas/search/epoch_clock.hpp>
 #include <crispnas/search/epoch_iterator.hpp>
 #include <crispnas/search/lost_numbers.hpp>
+#include <crispnas/search/lost_steps.hpp>
 #include <crispnas/search/option_checks.hpp>
 #include <crispnas/search/out_of_memory.hpp>
 #include <crispnas/supernet/published_state.hpp>
@@ -37,14 +38,15 @@ struct train_report {
 };
 
 /// Trains one derived network. All that it changes is in `state()`. Throws crispnas::error for options that cannot work, when numbers
-/// are lost (NaN or infinity in the loss, the gradient or the variances of batch norm; at most one step later), and out_of_memory. A
+/// are lost (NaN or infinity in the loss, the gradient or the variances of batch norm; see train_options::when_lost), and out_of_memory. A
 /// training goes on from where it stands: after a run that was stopped, after the state of another process was put back.
 class trainer {
  public:
   trainer(any_derived_network& net, const train_options& options)
       : net_(net),
         options_(checked(net, options)),
-        weights_(net.parameters(), {options.rate, options.momentum, options.weight_decay, options.nesterov}) {
+        weights_(net.parameters(), {options.rate, options.momentum, options.weight_decay, options.nesterov}),
+        lost_(options.when_lost, options.lost_limit, tensors_of_a_step()) {
     for (const auto& b : net.named_buffers()) {
       if (b.key().ends_with("running_var")) variances_.push_back(b.value());
     }
@@ -86,25 +88,12 @@ class trainer {
                   " are done, but these images make only " + std::to_string(steps) +
                   ". Give it the same images as before.");
     }
-    prefetched_batches ahead(batches_from(std::move(source), step_), options_.workers);
-    while (step_ < steps && !asked_to_stop()) {
-      step_to_read done;
-      within_memory(
-          [&] {
-            batch b = *ahead.next();
-            net_.drop_path().begin_step(epoch, step_ + 1);
-            done.result = train_step(net_, weights_, options_, {b.images, b.labels});
-            done.fine =
-                all_finite(std::vector<at::Tensor>{done.result.loss, done.result.gradient_norm}, variances_);
-            done.indices = std::move(b.indices);
-          },
-          [&] { return advice(); });
-      settle();  // the step before this one: nothing waits for the device
-      to_read_ = std::move(done);
-      ++step_;
-      if (options_.on_step) options_.on_step({epoch, options_.epochs, step_, steps});
-    }
-    settle();
+    lost_.come_back_here([&] { return state(); });
+    batch_stream batches(std::move(source), options_.workers);
+    do {
+      while (step_ < steps && !asked_to_stop()) step(batches, steps);
+      settle();
+    } while (step_ < steps && !stopped_);  // a step rolled back over
     report.images = sums_.images;
     report.loss = sums_.loss / double(sums_.images);
     report.accuracy = 100.0 * sums_.correct / double(sums_.images);
@@ -137,6 +126,7 @@ class trainer {
     all.add("sgd", weights_.state(names));
     all.add("epoch", epoch_);
     all.add("step", step_);
+    lost_.add_to(all);
     all.add("totals.loss", sums_.loss);
     all.add("totals.correct", sums_.correct);
     all.add("totals.images", sums_.images);
@@ -169,6 +159,7 @@ class trainer {
   struct step_to_read {
     train_step_result result;
     at::Tensor fine;
+    std::int64_t step = 0;  ///< of its epoch, from 0
     std::vector<std::int64_t> indices;
   };
 
@@ -176,11 +167,40 @@ class trainer {
     epoch_ = epoch;
     step_ = 0;
     sums_ = {};
+    lost_.start_epoch();
   }
 
   bool asked_to_stop() {
     stopped_ = stopped_ || (options_.stop && options_.stop());
     return stopped_;
+  }
+
+  void step(batch_stream& batches, std::int64_t steps) {
+    const std::int64_t number = step_;
+    const std::int64_t epoch = epoch_;
+    if (lost_.has(number)) {
+      ++step_;
+      return;
+    }
+    lost_.before_step();
+    step_to_read done;
+    within_memory(
+        [&] {
+          batch b = batches.batch(number);
+          net_.drop_path().begin_step(epoch, number + 1);
+          done.result = train_step(net_, weights_, options_, {b.images, b.labels});
+          done.fine =
+              all_finite(std::vector<at::Tensor>{done.result.loss, done.result.gradient_norm}, variances_);
+          done.indices = std::move(b.indices);
+        },
+        [&] { return advice(); });
+    done.step = number;
+    lost_.after_step(done.fine);
+    settle();                     // the step before this one: nothing waits for the device
+    if (step_ != number) return;  // rolled back: this step has not happened
+    to_read_ = std::move(done);
+    ++step_;
+    if (options_.on_step) options_.on_step({static_cast<int>(epoch), options_.epochs, step_, steps});
   }
 
   /// Reads the step that waits to be read.
@@ -194,20 +214,42 @@ class trainer {
       to_read_.reset();
       return;
     }
-    if (!to_read_->fine.item<bool>()) fail(*to_read_);
+    if (!to_read_->fine.item<bool>()) {
+      pass_over(to_read_->step);
+      to_read_.reset();
+      return;
+    }
     sums_.loss += r.loss.item<double>() * double(r.images);
     sums_.correct += r.correct.item<double>();
     sums_.images += r.images;
     to_read_.reset();
   }
 
+  /// A number was lost in that step of the epoch. Where this throws, the step goes on waiting to be read: a state that is lost is
+  /// not saved.
+  void pass_over(std::int64_t step) {
+    if (lost_.are_too_many()) fail(*to_read_);
+    lost_.pass_over(step, [&] {
+      to_read_.reset();  // it has been read
+      return state();
+    });
+  }
+
+  /// What a step can change.
+  std::vector<at::Tensor> tensors_of_a_step() {
+    std::vector<at::Tensor> all = weights_.parameters();
+    all.insert(all.end(), weights_.velocity().begin(), weights_.velocity().end());
+    for (const auto& b : net_.named_buffers()) all.push_back(b.value());
+    return all;
+  }
+
   [[noreturn]] void fail(const step_to_read& done) const {
     throw error("crispnas::trainer: a number was lost in epoch " + std::to_string(epoch_) + ", step " +
-                std::to_string(step_) + ": loss " + shown(done.result.loss.item<double>()) +
+                std::to_string(done.step + 1) + ": loss " + shown(done.result.loss.item<double>()) +
                 ", gradient norm " + shown(done.result.gradient_norm.item<double>()) +
                 "; first parameter with a NaN or infinity: " + first_lost(net_) + ". Rate " +
-                shown(weights_.rate()) + "; images: " + listed_indices(done.indices) +
-                ". Lower the rate, or look at the images.");
+                shown(weights_.rate()) + "; images: " + listed_indices(done.indices) + "." +
+                detail::passed_over_before(lost_.count()) + " Lower the rate, or look at the images.");
   }
 
   std::string advice() const {
@@ -233,6 +275,7 @@ class trainer {
     }
     if (o.workers < 0 || o.workers > 256)
       check.fail("workers = " + std::to_string(o.workers) + "; it is to be from 0 to 256.");
+    check.not_negative("lost_limit", o.lost_limit);
     check.not_negative("rate", o.rate);
     check.not_negative("last_rate", o.last_rate);
     check.not_negative("weight_decay", o.weight_decay);
@@ -252,6 +295,7 @@ class trainer {
   train_options options_;
   sgd weights_;
   std::vector<at::Tensor> variances_;
+  detail::lost_steps lost_;
 
   std::int64_t epoch_ = 1;  ///< in progress
   std::int64_t step_ = 0;   ///< of it that are done
