@@ -173,7 +173,8 @@ inline std::string command_text(int argc, const char* const* argv) {
 
 /// Makes `folder` if need be and writes a file into it, so that a run of hours does not fail when it saves.
 /// Throws usage_error.
-inline void check_output_folder(const std::filesystem::path& folder) {
+inline void check_output_folder(const std::filesystem::path& folder,
+                                crispnas::file_calls& calls = crispnas::system_files()) {
   const std::string name = "output folder '" + folder.string() + "'";
   if (folder.empty()) throw usage_error("output folder: the name is empty. Name a folder to write to.");
   std::error_code code;
@@ -181,7 +182,7 @@ inline void check_output_folder(const std::filesystem::path& folder) {
     throw usage_error(name + " is not a folder. Name another one.");
   }
   try {
-    crispnas::make_folder(folder);
+    crispnas::make_folder(folder, calls);
   } catch (const crispnas::error& e) {
     throw usage_error(name + " cannot be made: " + e.what() + " Name another one.");
   }

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "doctest.hpp"
+#include "failing_files.hpp"
 #include "files.hpp"
 #include "support/cli.hpp"
 #include "support/csv.hpp"
@@ -213,6 +214,17 @@ CHECK(message_of([&] { support::check_output_folder(wanted); }).empty());
 CHECK(std::filesystem::is_directory(wanted));
 CHECK(std::filesystem::is_empty(wanted));
 CHECK(message_of([&] { support::check_output_folder(wanted); }).empty());
+}
+
+TEST_CASE("its name, and those of the folders above it that are made, reach the disk") {
+  const temporary_folder folder;
+  tests::failing_files disk(0, tests::fault::none);
+  support::check_output_folder(folder.path() / "new" / "deep", disk);
+  CHECK(disk.calls() == 2 * 4);  // each: made; the folder above it opened, synced, closed
+  tests::failing_files full(7, tests::fault::no_space);
+  CHECK_SAYS(message_of([&] { support::check_output_folder(folder.path() / "other" / "deep", full); }),
+             "other/deep' cannot be made: folder '" + (folder.path() / "other").string() +
+                 "' did not reach the disk (No space left on device). It needs a new folder; free there: ");
 }
 
 TEST_CASE("a file in its place, or in its way") {
