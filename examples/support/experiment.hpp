@@ -101,21 +101,6 @@ inline void check_run(const method_choice& method, const scale& s, const cn::lab
   });
 }
 
-/// Images in a batch of the evaluation. Without gradients a pass keeps only what is at hand, so four times the batch of the search fit where
-/// that does; and whoever takes a smaller batch for want of memory gets a smaller one here, too.
-inline std::int64_t evaluation_batch(const scale& s) { return 4 * s.batch_size; }
-
-/// What `body` measures; where memory runs out in it, the error says which flag the batch of the evaluation depends on.
-template <class Body>
-auto measured(Body&& body) {
-  try {
-    return body();
-  } catch (const cn::out_of_memory& e) {
-    throw cn::out_of_memory(e.what() +
-                            std::string(" Here they are four times the batch of the search (--batch)."));
-  }
-}
-
 /// Searches, cuts to every budget of `budgets` (empty: the method's own), measures on `held_out`. With a keeper the search is saved on
 /// the way, and goes on from what was saved.
 inline search_result run_search(const method_choice& method, int kept,
@@ -152,7 +137,8 @@ inline search_result run_search(const method_choice& method, int kept,
     saved_by->begin(state, [&] { return search.position_text(); });
     result.epochs = done.records();
   }
-  const auto held = cn::sequential_batches(held_out, {.batch_size = evaluation_batch(s), .device = s.device});
+  // By as many images as a step takes, which fit with all that gradients need.
+  const auto held = cn::sequential_batches(held_out, {.batch_size = s.batch_size, .device = s.device});
   for (const auto& report : search.run(train.halves())) {
     epoch_record record;
     record.report = report;
@@ -162,10 +148,8 @@ inline search_result run_search(const method_choice& method, int kept,
       record.weights.push_back({on_cpu(w.ops), on_cpu(w.edges), {}});
     }
     if (on_epoch) {
-      measured([&] {
-        record.before = cn::accuracy(net, soft, held);
-        record.after = cn::accuracy(net, cn::cut_weights(net.space(), cn::cut_network(net), soft), held);
-      });
+      record.before = cn::accuracy(net, soft, held);
+      record.after = cn::accuracy(net, cn::cut_weights(net.space(), cn::cut_network(net), soft), held);
       on_epoch(record);
     }
     result.seconds += report.seconds;
@@ -179,9 +163,8 @@ inline search_result run_search(const method_choice& method, int kept,
   const auto measure = [&](int edges, const cn::cell_table& normal, const cn::cell_table& reduction) {
     result.budgets.push_back(edges);
     result.cuts.push_back(cn::cut_network(net, normal, reduction));
-    result.gaps.push_back(measured([&] {
-      return cn::measure_gap(net, result.cuts.back(), held, s.reestimate ? &calibration : nullptr);
-    }));
+    result.gaps.push_back(
+        cn::measure_gap(net, result.cuts.back(), held, s.reestimate ? &calibration : nullptr));
     result.genotypes.push_back(cn::genotype_of(net.space(), result.cuts.back()));
   };
   if (budgets.empty()) measure(kept, net.space().normal, net.space().reduction);
@@ -253,11 +236,8 @@ inline double train_cut(const method_choice& method, const cn::network_cut& cut,
       if (saved_by != nullptr) saved_by->after_step();
     }
   }
-  return measured([&] {
-    return cn::accuracy(
-        net, fixed,
-        cn::sequential_batches(held_out, {.batch_size = evaluation_batch(s), .device = s.device}));
-  });
+  return cn::accuracy(net, fixed,
+                      cn::sequential_batches(held_out, {.batch_size = s.batch_size, .device = s.device}));
 }
 
 /// The same for as many steps as the search took on its weights, on the same half of the images.
