@@ -112,10 +112,13 @@ class checkpoints {
     after_saving(manifest.generation);
   }
 
-  /// Removes all of them: for a run that has ended. The newest goes last. What cannot be removed is told to the log.
+  /// Removes all of them: for a run that has ended. The newest goes last, and stays where an older one cannot be removed, which would be
+  /// gone on from otherwise. What stays is told to the log.
   void remove_all() {
     auto numbers = all_.numbers();
-    for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) remove(*number);
+    for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
+      if (!remove(*number)) return;
+    }
     const auto latest = folder_ / latest_name;
     if (options_.calls->unlink(latest.c_str()) != 0 && errno != ENOENT)
       options_.log("file '" + latest.string() + "' cannot be removed" + detail::because(errno) + ".");
@@ -237,10 +240,11 @@ class checkpoints {
     }
   }
 
-  void remove(std::uint64_t number) {
-    if (all_.remove(number)) return;
+  bool remove(std::uint64_t number) {
+    if (all_.remove(number)) return true;
     options_.log("checkpoint '" + all_.path_of(number).string() +
                  "' is not needed any more, but cannot be removed" + detail::because(errno) + ".");
+    return false;
   }
 
   checkpoint_options options_;
