@@ -112,8 +112,8 @@ class run_keeper : public keeper {
   /// checkpoint has the length of a file of another run.
   void on_begin(std::function<void(bool goes_on)> open) { open_ = std::move(open); }
 
-  /// Puts the newest checkpoint back where there is one and it was asked for; otherwise saves the beginning, so that a folder that cannot take a checkpoint is found before hours
-  /// depend on it.
+  /// Puts the newest checkpoint back where there is one and it was asked for; otherwise saves the beginning, so that a folder that cannot
+  /// take a checkpoint is found before hours depend on it.
   void begin(std::function<cn::named_state()> state, std::function<std::string()> position) override {
     state_ = std::move(state);
     position_ = std::move(position);
