@@ -121,7 +121,7 @@ inline std::string missing_command(const CLI::App& app) {
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
     commands.push_back(sub->get_name());
   }
-  const std::string list = "name one of the commands " + CLI::detail::join(commands, ", ") + ". See --help.";
+  std::string list = "name one of the commands " + CLI::detail::join(commands, ", ") + ". See --help.";
   const auto extras = app.remaining(true);
   if (extras.empty()) return list;
   const std::string guess = did_you_mean(extras.front(), commands);

@@ -143,7 +143,8 @@ inline std::string figure_1(const std::vector<node_cut>& panels, const std::stri
   for (std::size_t i = 0; i < panels.size(); ++i) {
     const auto& p = panels[i];
     const double x0 = left + double(i % columns) * panel_width;
-    const double y0 = top + double(i / columns) * panel_height;
+    const std::size_t row = i / columns;
+    const double y0 = top + double(row) * panel_height;
     svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"13\">{}</text>\n", x0, y0 + 12,
                        crispnas::detail::escaped(p.title));
     if (p.search == nullptr || p.cut == nullptr) {

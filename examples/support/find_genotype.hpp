@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -51,6 +52,7 @@ inline cn::genotype find_genotype(const std::string& input) {
   if (input.find_first_of("(|") != std::string::npos)
     return or_usage_error([&] { return cn::parse_genotype(input); });
   std::vector<std::string> names;
+  names.reserve(std::size(cn::known_genotypes));
   for (const auto& k : cn::known_genotypes) names.emplace_back(k.name);
   const std::string guess = did_you_mean(detail::as_name(input), names);
   throw usage_error("'" + input + "' is neither a known genotype, nor a file, nor the text of a genotype" +

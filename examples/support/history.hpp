@@ -77,6 +77,7 @@ inline std::vector<double> edge_entropies(const cell_history& cell) {
     double sum = 0.0;
     for (const auto& group : cell.groups) {
       std::vector<double> members;
+      members.reserve(group.size());
       for (const std::size_t e : group) members.push_back(weights[e]);
       sum += entropy_share(members);
     }

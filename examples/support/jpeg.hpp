@@ -50,7 +50,8 @@ class jpeg_decoder {
   explicit jpeg_decoder(std::span<const std::byte> bytes) {
     state_.err = jpeg_std_error(&errors_.base);
     errors_.base.error_exit = [](j_common_ptr info) {
-      std::longjmp(reinterpret_cast<error_state*>(info->err)->back, 1);
+      // libjpeg is C: an exception cannot pass it, and error_exit may not return.
+      std::longjmp(reinterpret_cast<error_state*>(info->err)->back, 1);  // NOLINT(cert-err52-cpp)
     };
     errors_.base.emit_message = &on_message;
     errors_.base.output_message = [](j_common_ptr) {};
@@ -152,7 +153,7 @@ class jpeg_decoder {
   /// Runs what calls libjpeg, whose errors jump back to here: nothing with a destructor may live in between.
   template <class Body>
   void call(Body body) {
-    switch (setjmp(errors_.back)) {
+    switch (setjmp(errors_.back)) {  // NOLINT(cert-err52-cpp): see the constructor
       case 0:
         return body();
       default:  // jumped back

@@ -76,7 +76,8 @@ inline std::string panel_chart(const std::string& title, const std::string& y_la
       height / 2, crispnas::detail::escaped(y_label));
   for (std::size_t i = 0; i < panels.size(); ++i) {
     const double x0 = left + double(i % columns) * (panel_width + own + gap);
-    const double y0 = top + double(i / columns) * (panel_height + 48);
+    const std::size_t row = i / columns;
+    const double y0 = top + double(row) * (panel_height + 48);
     svg += fmt::format(
         "<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n<rect class=\"axis\" stroke-opacity=\"0.5\" x=\"{:.1f}\" "
         "y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>\n",

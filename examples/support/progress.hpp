@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -21,7 +22,7 @@ namespace support {
 /// "7 s", "3:07", "1:02:07"; "?" if it is not known.
 inline std::string format_duration(double seconds) {
   if (!(seconds >= 0) || seconds > 1e7) return "?";
-  const auto total = static_cast<long>(seconds + 0.5);
+  const auto total = std::lround(seconds);
   char text[48];
   if (total < 60) {
     std::snprintf(text, sizeof text, "%ld s", total);

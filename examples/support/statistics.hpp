@@ -53,7 +53,7 @@ inline double t_quantile(std::size_t degrees_of_freedom) {
   if (degrees_of_freedom <= std::size(table)) return table[degrees_of_freedom - 1];
   // Abramowitz and Stegun 26.7.5, from the quantile of the normal distribution.
   const double z = 1.959964;
-  const double n = double(degrees_of_freedom);
+  const auto n = double(degrees_of_freedom);
   return z + (z * z * z + z) / (4 * n) + (5 * std::pow(z, 5) + 16 * z * z * z + 3 * z) / (96 * n * n);
 }
 

@@ -103,7 +103,7 @@ inline text_table table_2_page(const std::vector<measured>& all) {
                                              : mean_text_with_error(m.edge_entropy, 3)};
     for (std::size_t i = 0; i < cells.size(); ++i) table.rows[i].push_back(cells[i]);
   }
-  table.above.push_back(
+  table.above.emplace_back(
       "baseline: DARTS (the paper's with all channels and second order, the measured one with K as the "
       "others)");
   const auto linear = detail::arm_or_empty(all, "linear", 8);
@@ -185,6 +185,7 @@ inline text_table table_4_page(const std::vector<measured>& all) {
     others.pop_back();
     table.below.push_back(detail::claim_of_losses(budget + "accuracy lost", own, others));
     std::vector<named_values> before;
+    before.reserve(others.size());
     for (const auto& other : others) before.push_back({other.name, other.before});
     table.below.push_back(claim_text(budget + "accuracy before the cut", {own.name, own.before}, before));
   }
@@ -217,7 +218,7 @@ inline text_table table_5_page(const std::vector<measured>& all) {
                           m.name == "random" ? "none" : detail::cost_text(m),
                           m.name == "random" ? "random" : "gradient-based"});
   }
-  table.above.push_back(
+  table.above.emplace_back(
       "params and multiply-adds: of the paper's network (C = 48, 14 cells, 1,000 classes, 224 x 224)");
   table.below.push_back(detail::claim_of_errors("top-1 error", detail::arm_or_empty(all, "da2s", 8), all));
   return table;

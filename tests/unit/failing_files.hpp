@@ -139,9 +139,8 @@ class failing_files final : public crispnas::file_calls {
       const auto size = std::filesystem::file_size(path, code);
       if (!code && size > bytes) std::filesystem::resize_file(path, bytes + (size - bytes) / 2);
     }
-    for (auto u = undo_.rbegin(); u != undo_.rend(); ++u) u->second();
+    for (; !undo_.empty(); undo_.pop_back()) undo_.back().second();
     dirty_.clear();
-    undo_.clear();
   }
 
  private:

@@ -32,7 +32,7 @@ class temporary_folder {
   const std::filesystem::path& path() const { return path_; }
 
   std::filesystem::path write(const std::string& name, const std::string& bytes) const {
-    const auto file = path_ / name;
+    auto file = path_ / name;
     std::ofstream(file, std::ios::binary) << bytes;
     return file;
   }
@@ -61,7 +61,7 @@ inline bool contains(const std::string& text, const std::string& part) {
 /// The message holds the part; on failure both are shown.
 #define CHECK_SAYS(message, part)          \
   do {                                     \
-    const std::string said_ = (message);   \
+    const std::string& said_ = (message);  \
     CAPTURE(said_);                        \
     CHECK(tests::contains(said_, (part))); \
   } while (false)

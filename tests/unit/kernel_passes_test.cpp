@@ -25,6 +25,7 @@ namespace {
 
 constexpr int batch = 5, channels = 6, partial = 2, seen = channels / partial, height = 4, width = 5;
 constexpr int plane = height * width;
+constexpr std::size_t image_size = std::size_t{channels} * plane, batch_size = batch * image_size;
 
 /// Memory as vectors of the processor ask for it.
 template <class T>
@@ -48,8 +49,8 @@ values normal(std::size_t n, unsigned seed) {
   return v;
 }
 
-const values images = normal(batch * channels * plane, 1);         // [batch, channels, height, width]
-const values node_gradient = normal(batch * channels * plane, 2);  // of the same shape
+const values images = normal(batch_size, 1);         // [batch, channels, height, width]
+const values node_gradient = normal(batch_size, 2);  // of the same shape
 // dil_conv_3x3, sep_conv_3x3 (two convolutions), max_pool_3x3, avg_pool_3x3, skip_connect
 constexpr std::size_t convolutions = 3, ops = 5;
 const values depthwise = normal(convolutions * seen * 9, 3);     // [convolutions, seen, 3, 3]
@@ -57,23 +58,26 @@ const values pointwise = normal(convolutions * seen * seen, 4);  // [convolution
 const values op_weights{0.2, 0.3, 0.1, 0.15, 0.25};
 constexpr double edge_weight = 0.7;
 
+/// Where value i of image n lies in [blocks, channels, height, width, lanes].
+std::size_t blocked_at(int n, std::size_t i, int lanes) {
+  return (std::size_t(n / lanes) * image_size + i) * std::size_t(lanes) + std::size_t(n % lanes);
+}
+
 /// [batch, channels, height, width] <-> [blocks, channels, height, width, lanes]
 values blocked(const values& v, int lanes) {
   const int blocks = (batch + lanes - 1) / lanes;
-  values out(static_cast<std::size_t>(blocks * channels * plane * lanes));
+  values out(std::size_t(blocks) * image_size * std::size_t(lanes));
   for (int n = 0; n < batch; ++n) {
-    for (int i = 0; i < channels * plane; ++i)
-      out[std::size_t((n / lanes * channels * plane + i) * lanes + n % lanes)] =
-          v[std::size_t(n * channels * plane + i)];
+    for (std::size_t i = 0; i < image_size; ++i)
+      out[blocked_at(n, i, lanes)] = v[std::size_t(n) * image_size + i];
   }
   return out;
 }
 values from_blocked(const values& v, int lanes) {
-  values out(batch * channels * plane);
+  values out(batch_size);
   for (int n = 0; n < batch; ++n) {
-    for (int i = 0; i < channels * plane; ++i)
-      out[std::size_t(n * channels * plane + i)] =
-          v[std::size_t((n / lanes * channels * plane + i) * lanes + n % lanes)];
+    for (std::size_t i = 0; i < image_size; ++i)
+      out[std::size_t(n) * image_size + i] = v[blocked_at(n, i, lanes)];
   }
   return out;
 }
@@ -114,11 +118,11 @@ results by_passes() {
     unit.last = i != 1;
     unit.parent = i == 2 ? 1 : -1;
     unit.channels = seen;
-    unit.depthwise = depthwise.data() + i * seen * 9;
-    unit.turned = turned.data() + i * seen * 9;
-    unit.pointwise = pointwise.data() + i * seen * seen;
-    unit.pointwise_size = seen * seen;
-    unit.depthwise_size = seen * 9;
+    unit.pointwise_size = std::int64_t{seen} * seen;
+    unit.depthwise_size = std::int64_t{seen} * 9;
+    unit.depthwise = depthwise.data() + i * unit.depthwise_size;
+    unit.turned = turned.data() + i * unit.depthwise_size;
+    unit.pointwise = pointwise.data() + i * unit.pointwise_size;
     unit.z = std::int64_t(planes) * i;
     unit.norm = unit.slot = i;
     unit.gradients = job.weight_sums_size;
@@ -129,8 +133,8 @@ results by_passes() {
   job.maximum_slot = 3;
   job.average_slot = 4;
   for (int slot = 0; slot < job.slots; ++slot) job.norms.push_back({slot, true});
-  job.mean.resize(5 * seen);
-  job.scale.resize(5 * seen);
+  job.mean.resize(std::size_t{5} * seen);
+  job.scale.resize(std::size_t{5} * seen);
   job.terms = {{source::unit, 0, 0, 0},
                {source::unit, 1, 2, 2},
                {source::maximum, 2, -1, 3},
@@ -188,15 +192,15 @@ struct textbook {
   values x = images, dw = depthwise, pw = pointwise, op = op_weights, edge{edge_weight};
 
   static std::size_t at(int c, int n, int y, int xx) {  // of [seen, batch, height, width]
-    return std::size_t(((c * batch + n) * height + y) * width + xx);
+    return ((std::size_t(c) * batch + std::size_t(n)) * height + std::size_t(y)) * width + std::size_t(xx);
   }
   static std::size_t image(int n, int c, int pixel) {
-    return std::size_t((n * channels + c) * plane + pixel);
+    return (std::size_t(n) * channels + std::size_t(c)) * plane + std::size_t(pixel);
   }
   /// f(channel, image, row, column) for all of [seen, batch, height, width].
   template <class F>
   static values of_pixels(const F& f) {
-    values out(seen * batch * plane);
+    values out(std::size_t{seen} * batch * plane);
     for (int c = 0; c < seen; ++c) {
       for (int n = 0; n < batch; ++n) {
         for (int p = 0; p < plane; ++p) out[at(c, n, p / width, p % width)] = f(c, n, p / width, p % width);
@@ -217,23 +221,24 @@ struct textbook {
     const values u = of_pixels([&](int c, int n, int y, int xx) {
       double sum = 0;
       window(in, c, n, y, xx, dilation, [&](double v, int tap) {
-        sum += dw[std::size_t((unit * seen + c) * 9 + tap)] * std::max(v, 0.0);
+        sum += dw[(std::size_t(unit) * seen + std::size_t(c)) * 9 + std::size_t(tap)] * std::max(v, 0.0);
       });
       return sum;
     });
     return normalized(of_pixels([&](int j, int n, int y, int xx) {
       double sum = 0;
       for (int c = 0; c < seen; ++c)
-        sum += pw[std::size_t((unit * seen + j) * seen + c)] * u[at(c, n, y, xx)];
+        sum += pw[(std::size_t(unit) * seen + std::size_t(j)) * seen + std::size_t(c)] * u[at(c, n, y, xx)];
       return sum;
     }));
   }
   static values normalized(values v) {
-    for (auto channel = v.begin(); channel != v.end(); channel += batch * plane) {
-      const auto end = channel + batch * plane;
+    constexpr std::ptrdiff_t size = std::ptrdiff_t{batch} * plane;
+    for (auto channel = v.begin(); channel != v.end(); channel += size) {
+      const auto end = channel + size;
       double mean = 0, variance = 0;
-      for (auto p = channel; p != end; ++p) mean += *p / (batch * plane);
-      for (auto p = channel; p != end; ++p) variance += (*p - mean) * (*p - mean) / (batch * plane);
+      for (auto p = channel; p != end; ++p) mean += *p / size;
+      for (auto p = channel; p != end; ++p) variance += (*p - mean) * (*p - mean) / size;
       for (auto p = channel; p != end; ++p) *p = (*p - mean) / std::sqrt(variance + 1e-5);
     }
     return v;
@@ -252,7 +257,7 @@ struct textbook {
     });
     const values of_ops[ops] = {half(in, 0, 2), half(half(in, 1, 1), 2, 1), normalized(largest),
                                 normalized(average), in};
-    values out(batch * channels * plane);
+    values out(batch_size);
     for (int n = 0; n < batch; ++n) {
       for (int j = 0; j < seen; ++j) {
         for (int p = 0; p < plane; ++p) {
@@ -270,11 +275,10 @@ struct textbook {
     for (std::size_t i = 0; i < all.size(); ++i) {
       double& value = (this->*of)[i];
       const double before = value, step = 1e-5;
-      double sums[2];
+      double sums[2]{};
       for (int side : {0, 1}) {
         value = before + (side ? step : -step);
         const values out = node();
-        sums[side] = 0;
         for (std::size_t k = 0; k < out.size(); ++k) sums[side] += out[k] * node_gradient[k];
       }
       value = before;
@@ -313,8 +317,8 @@ TEST_CASE("a state's passes on plain memory, one image at a time, are what a tex
       weights.insert(weights.end(), from.begin() + std::ptrdiff_t(i * size),
                      from.begin() + std::ptrdiff_t((i + 1) * size));
     };
-    take(of_pointwise, seen * seen);
-    take(of_depthwise, seen * 9);
+    take(of_pointwise, std::size_t{seen} * seen);
+    take(of_depthwise, std::size_t{seen} * 9);
   }
   check_same(got.weight_gradients, weights, differences);
 }

@@ -66,7 +66,7 @@ inline constexpr std::array<known_file, 17> known_files{{
      "t10k-labels-idx1-ubyte", 10000 + 8},
     // cs.toronto.edu/~kriz/cifar-10-binary.tar.gz; of its other members no hash was at hand
     {"cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5", "CIFAR-10, data_batch_1.bin",
-     "data_batch_1.bin", 10000 * 3073},
+     "data_batch_1.bin", std::size_t{10000} * 3073},
 }};
 
 /// What the file of that digest is; empty where it is not known.

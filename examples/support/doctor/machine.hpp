@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <crispnas/io/checked_file.hpp>
 #include <cstdint>
 #include <cstdlib>
@@ -58,7 +59,7 @@ inline int usable_processors() {
   double most = 0;
   double period = 0;
   if (quota >> most >> period && period > 0)
-    count = std::min(count, std::max(1, static_cast<int>(most / period + 0.5)));
+    count = static_cast<int>(std::min<long>(count, std::max(1L, std::lround(most / period))));
   return std::max(count, 1);
 }
 

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -112,7 +113,8 @@ inline findings cuda_findings(const cuda_facts& facts, const std::string& device
   const std::string seen = std::to_string(facts.devices) + (facts.devices == 1 ? " GPU" : " GPUs") +
                            ", driver for CUDA " + cuda_version_text(facts.driver_version) +
                            ", LibTorch for " + cuda_version_text(facts.runtime_version);
-  const int index = device.starts_with("cuda:") ? std::atoi(device.c_str() + 5) : 0;
+  int index = 0;
+  if (device.starts_with("cuda:")) std::from_chars(device.data() + 5, device.data() + device.size(), index);
   if (asked && index >= facts.devices)
     return {{health::problem, "CUDA", "--device " + device + ": " + seen,
              "The last one is cuda:" + std::to_string(facts.devices - 1) + "."}};

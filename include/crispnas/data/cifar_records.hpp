@@ -17,7 +17,7 @@ struct cifar_layout {
   int classes;
 };
 
-inline constexpr std::int64_t cifar_pixels = 3 * 32 * 32;
+inline constexpr std::int64_t cifar_pixels = std::int64_t{3} * 32 * 32;
 
 inline std::int64_t cifar_record_bytes(const cifar_layout& layout) {
   return cifar_pixels + layout.label_bytes;

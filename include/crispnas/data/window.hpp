@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <crispnas/data/random.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <numeric>
 #include <span>
@@ -127,11 +128,12 @@ inline void resample(const pixel_region& from, const image_window& window, int s
   const int first_column = across.first.front();
   const auto columns = static_cast<std::size_t>(across.first.back() + across.count - first_column);
   const auto at = [&](int x, int y) {  // in the region
-    return static_cast<std::size_t>(3 * (y - from.top) * from.width + 3 * (x - from.left));
+    const std::size_t rows = static_cast<std::size_t>(y - from.top) * static_cast<std::size_t>(from.width);
+    return 3 * (rows + static_cast<std::size_t>(x - from.left));
   };
   std::vector<float> line(3 * columns);  // of the output's height and the window's width
   const float* down_weight = down.weights.data();
-  for (int y = 0; y < side; ++y, out += 3 * side, down_weight += down.count) {
+  for (int y = 0; y < side; ++y, out += std::ptrdiff_t{3} * side, down_weight += down.count) {
     std::fill(line.begin(), line.end(), 0.0F);
     for (int t = 0; t < down.count; ++t) {
       const std::uint8_t* in =
@@ -140,14 +142,15 @@ inline void resample(const pixel_region& from, const image_window& window, int s
     }
     const float* weight = across.weights.data();
     for (int x = 0; x < side; ++x, weight += across.count) {
-      const float* in = line.data() + 3 * (across.first[static_cast<std::size_t>(x)] - first_column);
+      const float* in =
+          line.data() + std::ptrdiff_t{3} * (across.first[static_cast<std::size_t>(x)] - first_column);
       float red = 0, green = 0, blue = 0;
       for (int t = 0; t < across.count; ++t, in += 3) {
         red += weight[t] * in[0];
         green += weight[t] * in[1];
         blue += weight[t] * in[2];
       }
-      float* target = out + 3 * (flip ? side - 1 - x : x);
+      float* target = out + std::ptrdiff_t{3} * (flip ? side - 1 - x : x);
       target[0] = red, target[1] = green, target[2] = blue;
     }
   }

@@ -3,9 +3,7 @@
 
 #include <string_view>
 
-namespace crispnas {
-
-namespace detail {
+namespace crispnas::detail {
 
 inline constexpr std::string_view python_convolutions = R"py(
 
@@ -264,6 +262,4 @@ if __name__ == "__main__":
     sys.exit(0 if difference <= 1e-5 else 1)
 )py";
 
-}  // namespace detail
-
-}  // namespace crispnas
+}  // namespace crispnas::detail

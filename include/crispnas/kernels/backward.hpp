@@ -19,7 +19,7 @@ struct backward_sums {
     const std::ptrdiff_t step = rows * row_size;
     T* largest = memory.take<T>(step);
     T* total = memory.take<T>(step);
-    double* sums = memory.zeros<double>(job.edge_sums_size * L);
+    auto* sums = memory.zeros<double>(job.edge_sums_size * L);
 
     for (int y = 0; y < job.out_height; y += rows) {
       const int n = std::min(rows, job.out_height - y) * job.out_width;
@@ -35,8 +35,7 @@ struct backward_sums {
             continue;
           }
           for (int j = 0; j < job.seen; ++j, at += L) {
-            const T mean =
-                term.norm < 0 ? T(0) : job.mean[static_cast<std::size_t>(term.norm * job.seen + j)];
+            const T mean = term.norm < 0 ? T(0) : job.mean[job.norm_channel(term.norm, j)];
             add_product<S>(g + j * g_step, job.term_plane(term, block, j) + offset, mean, at, n);
           }
         }
@@ -246,7 +245,7 @@ struct backward_last {
     const std::ptrdiff_t step = std::ptrdiff_t{n} * L;
     const padded<T> du(shared.memory, job.seen, job.out_height, n, widest_padding(job), L);
     const padded<T> hidden(shared.memory, job.seen, job.out_height, n, widest_padding(job), L);
-    double* unit_sums = shared.memory.template take<double>(std::int64_t{2} * job.seen * L);
+    auto* unit_sums = shared.memory.template take<double>(std::int64_t{2} * job.seen * L);
     for (int c = 0; c < job.seen; ++c) {
       clear_border<S>(du, c, job.out_height, n);
       clear_border<S>(hidden, c, job.out_height, n);
@@ -297,14 +296,14 @@ struct backward_last {
         depthwise_back_row<S, false>(unit, du, c, y, dy, n);
         const T* h = hidden.pixel(c, y, 0, L);
         for (int x = 0; x < n; ++x) S::at(dy + x * L) = S::at(h + x * L) > zero ? S::at(dy + x * L) : zero;
-        add_sum<S>(dy, sums + 2 * c * L, n);
-        add_product<S>(dy, h, T(0), sums + (2 * c + 1) * L, n);
+        add_sum<S>(dy, sums + std::ptrdiff_t{2} * c * L, n);
+        add_product<S>(dy, h, T(0), sums + (std::ptrdiff_t{2} * c + 1) * L, n);
       }
     }
     const int valid = job.valid_lanes(block);
     const auto units = static_cast<std::int64_t>(job.units.size());
     double* to = job.unit_sums + (block * units + unit.parent) * 2 * job.seen;
-    for (int i = 0; i < 2 * job.seen; ++i) to[i] = lane_sum(sums + i * L, valid);
+    for (int i = 0; i < 2 * job.seen; ++i) to[i] = lane_sum(sums + std::ptrdiff_t{i} * L, valid);
   }
 };
 

@@ -49,7 +49,7 @@ CRISPNAS_INLINE void dense_row(const state_job<T>& job, const conv_unit<T>& unit
   const int n = job.out_width;
   const T* w = unit.pointwise;
   for (int ky = 0; ky < unit.kernel; ++ky) {
-    for (int kx = 0; kx < unit.kernel; ++kx, w += job.seen * job.seen) {
+    for (int kx = 0; kx < unit.kernel; ++kx, w += std::ptrdiff_t{job.seen} * job.seen) {
       const T* from = planes.pixel(0, y + ky - unit.padding(), kx - unit.padding(), S::lanes);
       const matrix<T> m{w, job.seen, 1};
       if (ky == 0 && kx == 0) {
@@ -103,7 +103,7 @@ CRISPNAS_INLINE void pad_normalized(const state_job<T>& job, const conv_unit<T>&
   const int n = job.out_width;
   const T* z = job.unit_z(unit, block);
   for (int j = 0; j < job.seen; ++j) {
-    const auto at = static_cast<std::size_t>(unit.norm * job.seen + j);
+    const std::size_t at = job.norm_channel(unit.norm, j);
     const typename S::vec mean = typename S::vec{} + job.mean[at];
     const typename S::vec scale = typename S::vec{} + job.scale[at];
     for (int y = 0; y < job.out_height; ++y, z += n * L) {
@@ -120,7 +120,7 @@ struct forward_first {
     constexpr int L = S::lanes;
     scratch& memory = scratch::of_this_thread();
     T* u = memory.take<T>(std::int64_t{2} * job.seen * job.out_width * L);
-    double* sums = memory.take<double>(std::int64_t{2} * job.seen * L);
+    auto* sums = memory.take<double>(std::int64_t{2} * job.seen * L);
     const padded<T> planes(memory, job.depthwise ? job.seen : 0, job.height, job.width, job.padding, L);
     if (job.depthwise) {
       for (int c = 0; c < job.seen; ++c)
@@ -163,7 +163,7 @@ struct forward_second {
     constexpr int L = S::lanes;
     scratch& memory = scratch::of_this_thread();
     T* u = memory.take<T>(std::int64_t{job.seen} * job.out_width * L);
-    double* sums = memory.take<double>(std::int64_t{2} * job.seen * L);
+    auto* sums = memory.take<double>(std::int64_t{2} * job.seen * L);
     int padding = 0;
     for (const auto& unit : job.units)
       padding = unit.parent >= 0 ? std::max(padding, unit.padding()) : padding;
@@ -203,7 +203,7 @@ struct forward_mix {
             factors[t] = edge.weight * job.op_weight(edge, term);
             means[t] = 0;
             if (term.norm < 0) continue;
-            const auto at = static_cast<std::size_t>(term.norm * job.seen + j);
+            const std::size_t at = job.norm_channel(term.norm, j);
             factors[t] *= job.scale[at];
             means[t] = job.mean[at];
           }

@@ -135,6 +135,10 @@ struct state_job {
   const affine<T>* term_gradient(const job_edge<T>& edge, std::size_t t) const {
     return term_gradients.data() + (edge.first_term + t) * static_cast<std::size_t>(seen);
   }
+  /// Channel j of a norm in `mean` and `scale`.
+  std::size_t norm_channel(int norm, int j) const {
+    return static_cast<std::size_t>(norm) * static_cast<std::size_t>(seen) + static_cast<std::size_t>(j);
+  }
   int valid_lanes(std::int64_t block) const {
     return static_cast<int>(std::min<std::int64_t>(lanes, batch - block * lanes));
   }

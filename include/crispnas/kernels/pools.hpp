@@ -13,7 +13,7 @@ template <class S>
 CRISPNAS_INLINE void keep_larger(typename S::vec& v, const typename S::vec& next) {
   const typename S::vec larger = next > v ? next : v;
   const typename S::vec sum = next + v;
-  v = next == next ? larger : sum;
+  v = next == next ? larger : sum;  // NOLINT(misc-redundant-expression): NaN alone is not equal to itself
 }
 
 /// Rows or columns of the input that output position `o` of a 3x3 window sees: [begin, end).

@@ -78,7 +78,7 @@ struct preprocess_function : torch::autograd::Function<preprocess_function<T>> {
     const at::Tensor sums =
         workspace::of_process().take({job.blocks * job.channels * 2}, held[0].options().dtype(at::kDouble));
     job.sums = sums.data_ptr<double>();
-    const double count = static_cast<double>(job.batch * job.out_height * job.out_width);
+    const auto count = static_cast<double>(job.batch * job.out_height * job.out_width);
     if (job.batch_norm) for_blocks<preprocess_sums, T>(job, job.blocks);
     for (std::size_t c = 0; c < channels; ++c) {
       const auto column = static_cast<std::int64_t>(2 * c);

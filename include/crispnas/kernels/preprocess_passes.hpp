@@ -61,7 +61,7 @@ struct preprocess_job {
   /// Input pixel of output pixel p on a sampling grid.
   std::int64_t pixel(int grid, int p) const {
     if (stride == 1) return p;
-    return std::int64_t{p / out_width * 2 + grid} * width + p % out_width * 2 + grid;
+    return (std::int64_t{p / out_width} * 2 + grid) * width + std::int64_t{p % out_width} * 2 + grid;
   }
 };
 
@@ -87,7 +87,7 @@ struct preprocess_product {
     T* in = memory.take<T>(std::int64_t{group_size} * job.run() * L);
     // Summed here and not in place: planes a power of two apart compete for the same lines of the cache.
     T* z = memory.take<T>(std::int64_t{job.channels} * job.run() * L);
-    double* sums = memory.zeros<double>(std::int64_t{2} * job.channels * L);
+    auto* sums = memory.zeros<double>(std::int64_t{2} * job.channels * L);
     T* out = job.out + block * job.channels * job.out_plane();
     const int pixels = job.out_height * job.out_width;
     for (int p = 0; p < pixels; p += job.run()) {
@@ -139,11 +139,11 @@ struct preprocess_sums {
   static CRISPNAS_INLINE void run(const preprocess_job<T>& job, std::int64_t block) {
     constexpr int L = S::lanes;
     scratch& memory = scratch::of_this_thread();
-    double* sums = memory.take<double>(2 * L);
+    auto* sums = memory.take<double>(std::int64_t{2} * L);
     const int valid = job.valid_lanes(block);
     for (int c = 0; c < job.channels; ++c) {
       const std::int64_t at = (block * job.channels + c) * job.out_plane();
-      std::memset(static_cast<void*>(sums), 0, 2 * L * sizeof(double));
+      std::memset(static_cast<void*>(sums), 0, sizeof(double) * 2 * L);
       for (int y = 0; y < job.out_height; ++y) {
         const std::int64_t row = at + std::int64_t{y} * job.out_width * L;
         add_sum<S>(job.dout + row, sums, job.out_width);

@@ -312,7 +312,7 @@ CRISPNAS_INLINE void depthwise_scatter_row(int kernel, int stride, int dilation,
   for (int ky = 0; ky < kernel; ++ky) {
     for (int kx = 0; kx < kernel; ++kx) {
       const T a = w[ky * kernel + kx];
-      T* to = in_gradient + ky * dilation * in_row + kx * dilation * S::lanes;
+      T* to = in_gradient + std::ptrdiff_t{ky} * dilation * in_row + std::ptrdiff_t{kx} * dilation * S::lanes;
       for (int x = 0; x < n; ++x) S::at(to + x * stride * S::lanes) += S::at(gradient + x * S::lanes) * a;
     }
   }

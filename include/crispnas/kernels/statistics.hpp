@@ -82,7 +82,7 @@ template <class T>
 inline affine<T> norm_gradient(bool batch, double factor, T mean, T normalizer, double s0, double s1,
                                double count) {
   affine<T> k;
-  const double scale = static_cast<double>(normalizer);
+  const auto scale = static_cast<double>(normalizer);
   const double a = factor * scale;
   k.a = static_cast<T>(a);
   if (batch) {
@@ -99,7 +99,7 @@ inline affine<T> norm_gradient(bool batch, double factor, T mean, T normalizer, 
 /// and the affine forms of all terms.
 template <class T>
 inline void complete_terms(state_job<T>& job, T* op_gradients, std::int64_t ops, T* edge_gradients) {
-  const double count = static_cast<double>(job.batch * job.out_height * job.out_width);
+  const auto count = static_cast<double>(job.batch * job.out_height * job.out_width);
   job.term_gradients.clear();
   for (const auto& edge : job.edges) {
     const auto terms = job.terms_of(edge);
@@ -110,7 +110,7 @@ inline void complete_terms(state_job<T>& job, T* op_gradients, std::int64_t ops,
     };
     for (std::size_t t = 0; t < terms.size(); ++t) {
       const edge_term& term = terms[t];
-      const double op_weight = static_cast<double>(job.op_weight(edge, term));
+      const auto op_weight = static_cast<double>(job.op_weight(edge, term));
       const double factor = op_weight * static_cast<double>(edge.weight);
       double total = 0;
       for (int j = 0; j < job.seen; ++j) {
@@ -121,7 +121,7 @@ inline void complete_terms(state_job<T>& job, T* op_gradients, std::int64_t ops,
           job.term_gradients.push_back({static_cast<T>(factor), 0, 0, 0});
           continue;
         }
-        const auto at = static_cast<std::size_t>(term.norm * job.seen + j);
+        const std::size_t at = job.norm_channel(term.norm, j);
         const double s1 = static_cast<double>(job.scale[at]) * gz;
         total += s1;
         const bool batch = job.norms[static_cast<std::size_t>(term.norm)].batch;
@@ -142,7 +142,7 @@ inline void complete_terms(state_job<T>& job, T* op_gradients, std::int64_t ops,
 /// After backward pass 2: the affine forms of the units that another unit follows.
 template <class T>
 inline void complete_units(state_job<T>& job) {
-  const double count = static_cast<double>(job.batch * job.out_height * job.out_width);
+  const auto count = static_cast<double>(job.batch * job.out_height * job.out_width);
   const auto seen = static_cast<std::size_t>(job.seen);
   job.unit_gradients.assign(job.units.size() * seen, {});
   const std::int64_t row = static_cast<std::int64_t>(job.units.size()) * job.seen * 2;

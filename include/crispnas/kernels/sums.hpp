@@ -13,8 +13,8 @@ CRISPNAS_INLINE void add_lanes(const typename S::vec& v, double* sums) {
   if constexpr (S::lanes == 1) {
     *sums += static_cast<double>(v);
   } else {
-    typedef double wide
-        __attribute__((vector_size(S::lanes * sizeof(double)), may_alias, aligned(sizeof(double))));
+    using wide __attribute__((vector_size(S::lanes * sizeof(double)), may_alias, aligned(sizeof(double)))) =
+        double;
     *reinterpret_cast<wide*>(sums) += __builtin_convertvector(v, wide);
   }
 }
@@ -54,7 +54,7 @@ CRISPNAS_INLINE void add_moments(int channels, const T* z, std::ptrdiff_t z_step
 template <class T>
 inline void gather_moments(int channels, int lanes, int valid, double pixels, const T* first,
                            std::ptrdiff_t first_step, const double* sums, double* to) {
-  for (int j = 0; j < channels; ++j, first += first_step, sums += 2 * lanes, to += 2) {
+  for (int j = 0; j < channels; ++j, first += first_step, sums += std::ptrdiff_t{2} * lanes, to += 2) {
     const auto mean_of = [&](int lane) { return static_cast<double>(first[lane]) + sums[lane] / pixels; };
     double mean = 0;
     for (int l = 0; l < valid; ++l) mean += mean_of(l) / valid;

@@ -21,7 +21,7 @@ namespace crispnas::kernels {
 template <class T, int Bytes>
 struct simd {
   using scalar = T;
-  typedef T vec __attribute__((vector_size(Bytes), may_alias));
+  using vec __attribute__((vector_size(Bytes), may_alias)) = T;
   static constexpr int lanes = Bytes / static_cast<int>(sizeof(T));
   static CRISPNAS_INLINE const vec& at(const T* p) { return *reinterpret_cast<const vec*>(p); }
   static CRISPNAS_INLINE vec& at(T* p) { return *reinterpret_cast<vec*>(p); }
