@@ -471,7 +471,7 @@ class mangled_texts {
     for (std::string_view text : {snas_mild_all, snas_aggressive_all, darts_v2_nested, three_of_14, residual})
       texts_.emplace_back(text);
     for (int i = 0; i < 20; ++i) texts_.push_back(cn::to_text(cn::nas_bench_201_genotype(i * 700)));
-    texts_.push_back("Genotype(inputs=1, nodes=3, normal=[0->1 a, 0->1 b], normal_concat=[1])");
+    texts_.emplace_back("Genotype(inputs=1, nodes=3, normal=[0->1 a, 0->1 b], normal_concat=[1])");
   }
   const std::vector<std::string>& texts() const { return texts_; }
   std::string next() {

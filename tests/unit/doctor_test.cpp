@@ -151,7 +151,7 @@ TEST_CASE("data: the name and the length of a known file, but other bytes") {
 TEST_CASE("data: CIFAR's records, photographs, subfolders") {
   const temporary_folder folder;
   std::filesystem::create_directories(folder.path() / "cifar-10");
-  folder.write("cifar-10/data_batch_1.bin", std::string(2 * 3073, '\1'));
+  folder.write("cifar-10/data_batch_1.bin", std::string(std::size_t{2} * 3073, '\1'));
   auto all = support::data_findings(folder.path());
   CHECK_SAYS(text_of(all), "2 images of 32 x 32");
   CHECK_SAYS(text_of(all), "problem  test_batch*.bin");

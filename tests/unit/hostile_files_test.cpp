@@ -166,7 +166,7 @@ TEST_CASE("a configuration out of a file is shown printably") {
 
 TEST_CASE("CIFAR: a file that became shorter since it was measured ends within a record") {
   std::istringstream stream(std::string(3073, '\1') + std::string(3000, '\1'));
-  std::vector<std::uint8_t> pixels(2 * 3072);
+  std::vector<std::uint8_t> pixels(std::size_t{2} * 3072);
   std::vector<std::int64_t> labels(2);
   CHECK_SAYS(message_of([&] {
                cn::detail::read_cifar_records(stream, 2, {1, 0, 10}, "a", pixels.data(), labels.data());

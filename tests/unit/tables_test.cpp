@@ -387,7 +387,7 @@ TEST_CASE("figures: every line is drawn, for one epoch as well") {
   for (int epoch = 1; epoch <= 2; ++epoch) {
     nlohmann::json one{{"epoch", epoch}};
     for (int type = 0; type < 2; ++type) {
-      one["ops"].push_back(std::vector<double>(14 * 7, 1.0 / 7));
+      one["ops"].push_back(std::vector<double>(std::size_t{14} * 7, 1.0 / 7));
       one["edges"].push_back(std::vector<double>(14, 0.25 * epoch));
     }
     search["epochs"].push_back(one);
