@@ -135,7 +135,7 @@ done
 
 # While images are read, here all of Fashion-MNIST: nothing can be saved yet, and the signal ends it at once. While an epoch is measured,
 # here on many images: that is finished, and nothing follows it. After the last epoch a signal is ignored.
-images=(--data "$data" --images 16 --held-out 400)
+images=(--data "$data" --images 16 --held-out 1000)
 flags=("${small[@]}" --epochs 2 --batch 8)
 run measured
 expected=$(timeless measured)
@@ -169,7 +169,7 @@ images=(--data "$work/data")
 echo "signals while saving, while images are read, while measuring, after the last epoch: documented exit code, resumed bit-equal"
 
 # Two signals in a step that takes a second: the second one does not wait for it.
-flags=(--budget 4 --channels 16 --cells 3 --tensorboard --epochs 1 --batch 64)
+flags=(--budget 4 --channels 32 --cells 3 --tensorboard --epochs 1 --batch 64)
 run twice
 expected=$(timeless twice)
 start twice
