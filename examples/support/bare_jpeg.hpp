@@ -1,10 +1,11 @@
 // The loop that decoding of photographs is measured by: all pixels of a file, as libjpeg-turbo's example program does it.
 #pragma once
 
+#include <cstddef>
+#include <cstdio>
+// libjpeg needs the two above first.
 #include <jpeglib.h>
 
-#include <cstddef>
-#include <cstdio>  // which jpeglib.h leaves to its users
 #include <vector>
 
 namespace support {
