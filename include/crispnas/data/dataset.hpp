@@ -88,7 +88,7 @@ inline void check_normalization(const normalization& norm, std::int64_t channels
 /// Throws `error` that says which part of the contract `data` breaks. Reads labels, not pixels: cheap.
 template <dataset D>
 void check_dataset(const D& data) {
-  const torch::Tensor images = data.images();
+  const torch::Tensor& images = data.images();
   detail::check_images(images, data.labels(), data.classes());
   detail::check_normalization({data.mean(), data.stddev()}, images.size(1));
 }
@@ -104,7 +104,7 @@ inline normalization measure_normalization(const torch::Tensor& images) {
   for (std::int64_t plane = 0; plane < bytes.size(0) * channels; ++plane, pixel += area) {
     std::uint64_t plane_sum = 0, plane_squares = 0;
     for (std::int64_t i = 0; i < area; ++i) {
-      const std::uint32_t value = pixel[i];
+      const std::uint64_t value = pixel[i];
       plane_sum += value;
       plane_squares += value * value;
     }

@@ -62,7 +62,7 @@ class batches {
  public:
   template <dataset D>
   batches(const D& data, std::vector<std::int64_t> order, epoch_options options)
-      : order_(std::move(order)), options_(std::move(options)) {
+      : order_(std::move(order)), options_(options) {
     check_dataset(data);
     check_augmentation(options_.augment);
     images_ = torch::Tensor(data.images()).contiguous();

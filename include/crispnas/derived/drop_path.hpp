@@ -54,7 +54,7 @@ class path_dropper {
 
   void draw(std::int64_t first, const at::Tensor& like) {
     at::Tensor masks = at::empty({rows, like.size(0), 1, 1, 1}, at::kDouble);
-    double* mask = masks.mutable_data_ptr<double>();
+    auto* mask = masks.mutable_data_ptr<double>();
     for (std::int64_t path = first; path < first + rows; ++path) {
       counter_random random(seed_, random_stream::dropped_paths, epoch_,
                             (step_ << 24) + static_cast<std::uint64_t>(path));

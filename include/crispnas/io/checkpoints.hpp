@@ -116,8 +116,9 @@ class checkpoints {
   /// gone on from otherwise. What stays is told to the log.
   void remove_all() {
     auto numbers = all_.numbers();
-    for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
-      if (!remove(*number)) return;
+    std::reverse(numbers.begin(), numbers.end());
+    for (const auto number : numbers) {
+      if (!remove(number)) return;
     }
     const auto latest = folder_ / latest_name;
     if (options_.calls->unlink(latest.c_str()) != 0 && errno != ENOENT)

@@ -63,7 +63,7 @@ class named_state {
   void add(std::string name, std::string& text) {
     put({std::move(name),
          [&text] {
-           const at::Tensor bytes = at::empty({static_cast<std::int64_t>(text.size())}, at::kByte);
+           at::Tensor bytes = at::empty({static_cast<std::int64_t>(text.size())}, at::kByte);
            std::copy_n(text.data(), text.size(),
                        static_cast<char*>(bytes.data_ptr()));  // none of an empty one
            return bytes;

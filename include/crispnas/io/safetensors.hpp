@@ -85,7 +85,7 @@ class safetensors_file {
 
   /// Its values, on the CPU.
   at::Tensor read(const stored_tensor& tensor) {
-    const at::Tensor values = at::empty(tensor.shape, at::TensorOptions().dtype(scalar_type(tensor.type)));
+    at::Tensor values = at::empty(tensor.shape, at::TensorOptions().dtype(scalar_type(tensor.type)));
     stream_->clear();
     stream_->seekg(static_cast<std::streamoff>(header_.data_begin + tensor.begin));
     const auto bytes = static_cast<std::size_t>(tensor.end - tensor.begin);

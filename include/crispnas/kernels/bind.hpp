@@ -153,7 +153,7 @@ class binder {
     made.pointwise_size = c * made.channels * (planned.kind == gather::dense ? taps : 1);
     made.depthwise_size = planned.kind == gather::depthwise ? c * taps : 0;
     // Units lie a few cache lines off the powers of two, so that reading them side by side does not evict.
-    constexpr std::int64_t stagger = 5 * 64 / sizeof(T);
+    constexpr std::int64_t stagger = std::int64_t{5} * 64 / std::int64_t{sizeof(T)};
     made.z = to_.z_size;
     to_.z_size += job_.blocks * job_.seen * job_.out_plane() + stagger;
     made.gradients = job_.weight_sums_size;

@@ -48,7 +48,7 @@ template <class T>
 at::Tensor pack(const at::Tensor& given) {
   const at::Tensor x = given.contiguous();
   const std::int64_t width = lanes<T>();
-  const at::Tensor out = workspace::of_process().take(
+  at::Tensor out = workspace::of_process().take(
       {(x.size(0) + width - 1) / width, x.size(1), x.size(2), x.size(3), width}, x.options());
   repack<T, true>(const_cast<T*>(x.const_data_ptr<T>()), x.size(1), 0, out.data_ptr<T>(), x.size(1),
                   x.size(0), x.size(2) * x.size(3));
@@ -59,7 +59,7 @@ template <class T>
 at::Tensor unpack(at::TensorList parts, std::int64_t batch) {
   std::int64_t channels = 0;
   for (const auto& part : parts) channels += part.size(1);
-  const at::Tensor out =
+  at::Tensor out =
       workspace::of_process().take({batch, channels, parts[0].size(2), parts[0].size(3)}, parts[0].options());
   std::int64_t first = 0;
   for (const auto& given : parts) {

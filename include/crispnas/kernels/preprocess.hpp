@@ -38,7 +38,7 @@ struct preprocess_function : torch::autograd::Function<preprocess_function<T>> {
     const auto channels = static_cast<std::size_t>(job.channels);
     job.mean.assign(channels, T(0));
     job.scale.assign(channels, T(1));
-    const at::Tensor out = workspace::of_process().take(
+    at::Tensor out = workspace::of_process().take(
         {job.blocks, job.channels, job.out_height, job.out_width, job.lanes}, held[0].options());
     job.out = out.data_ptr<T>();
     const at::Tensor sums =

@@ -41,7 +41,7 @@ namespace detail {
 template <class Scalar>
 bool finite_in_memory(const std::vector<at::Tensor>& tensors) {
   for (const auto& t : tensors) {
-    const Scalar* x = t.const_data_ptr<Scalar>();
+    const auto* x = t.const_data_ptr<Scalar>();
     for (std::int64_t i = 0, n = t.numel(); i < n; ++i) {
       if (!std::isfinite(x[i])) return false;
     }
@@ -56,7 +56,7 @@ inline at::Tensor all_finite(std::vector<at::Tensor> scalars, const std::vector<
   if (scalars.front().is_meta()) return {};
   const at::NoGradGuard no_grad;
   for (auto& s : scalars) s = s.detach().to(at::kDouble);
-  const at::Tensor fine = at::isfinite(at::stack(scalars)).all();
+  at::Tensor fine = at::isfinite(at::stack(scalars)).all();
   if (watched.empty()) return fine;
   // A super-network has about a thousand of them: an operation for each takes milliseconds.
   if (detail::in_plain_memory(watched)) {

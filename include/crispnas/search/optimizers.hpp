@@ -136,7 +136,7 @@ double sum_of_squares(const std::vector<at::Tensor>& tensors) {
   constexpr std::int64_t lanes = 8;
   double sums[lanes] = {};
   for (const auto& t : tensors) {
-    const Scalar* x = t.const_data_ptr<Scalar>();
+    const auto* x = t.const_data_ptr<Scalar>();
     const std::int64_t n = t.numel();
     std::int64_t i = 0;
     for (; i + lanes <= n; i += lanes) {
@@ -157,7 +157,7 @@ at::Tensor clip_in_memory(const std::vector<at::Tensor>& gradients, double limit
   if (limit > 0 && !(norm + 1e-6 <= limit)) {
     const auto factor = static_cast<Scalar>(limit / (norm + 1e-6));
     for (const auto& g : gradients) {
-      Scalar* x = g.mutable_data_ptr<Scalar>();
+      auto* x = g.mutable_data_ptr<Scalar>();
       for (std::int64_t i = 0, n = g.numel(); i < n; ++i) x[i] *= factor;
     }
   }
@@ -175,7 +175,7 @@ inline at::Tensor clip_gradients(const std::vector<at::Tensor>& gradients, doubl
     return gradients.front().scalar_type() == at::kFloat ? detail::clip_in_memory<float>(gradients, limit)
                                                          : detail::clip_in_memory<double>(gradients, limit);
   }
-  const at::Tensor norm = at::stack(at::_foreach_norm(gradients, 2)).norm();
+  at::Tensor norm = at::stack(at::_foreach_norm(gradients, 2)).norm();
   if (limit > 0) at::_foreach_mul_(gradients, (limit / (norm + 1e-6)).clamp_max(1.0));
   return norm;
 }

@@ -21,7 +21,7 @@ inline at::Tensor training_loss(const derived_output& out, const at::Tensor& lab
     return at::cross_entropy_loss(wide ? logits : logits.to(at::kFloat), labels, {}, at::Reduction::Mean,
                                   -100, options.label_smoothing);
   };
-  const at::Tensor main = loss(out.logits);
+  at::Tensor main = loss(out.logits);
   if (!out.auxiliary.defined() || options.auxiliary_weight == 0.0) return main;
   return main + options.auxiliary_weight * loss(out.auxiliary);
 }
