@@ -59,9 +59,9 @@ inline bool contains(const std::string& text, const std::string& part) {
 }  // namespace tests
 
 /// The message holds the part; on failure both are shown.
-#define CHECK_SAYS(message, part)          \
-  do {                                     \
-    const std::string& said_ = (message);  \
-    CAPTURE(said_);                        \
-    CHECK(tests::contains(said_, (part))); \
+#define CHECK_SAYS(message, part)                                                            \
+  do {                                                                                       \
+    const std::string said_ = (message); /* NOLINT: a copy, for it may lie in a temporary */ \
+    CAPTURE(said_);                                                                          \
+    CHECK(tests::contains(said_, (part)));                                                   \
   } while (false)

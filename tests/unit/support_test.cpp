@@ -200,7 +200,8 @@ TEST_SUITE("command line") {
     CHECK(run([] {
             TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory. Tried to allocate 2.00 GiB.");
           }) == "1 search: CUDA out of memory. Tried to allocate 2.00 GiB." + advice);
-    CHECK_SAYS(run([] { (void)torch::empty({std::int64_t{1} << 46}); }), advice);
+    if (!test::watched)  // the address sanitizer ends a program that asks for so much
+      CHECK_SAYS(run([] { (void)torch::empty({std::int64_t{1} << 46}); }), advice);
     CHECK(run([] { throw std::bad_alloc(); }) == "1 search: there is not enough memory" + advice);
     CHECK(run([] { throw crispnas::error("not enough memory: take less"); }) ==
           "1 search: not enough memory: take less\n");
