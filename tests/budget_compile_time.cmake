@@ -34,13 +34,15 @@ foreach(folder IN LISTS TORCH)
   list(APPEND flags -isystem "${folder}")
 endforeach()
 
-# Both programs are compiled at the same time: what slows the machine down slows both.
+# Both programs are compiled at the same time: what slows the machine down slows both. Each has a shell of its own, because `time` counts
+# all children that end while it waits.
 function(processor_times one two)
   execute_process(
     COMMAND bash -c "TIMEFORMAT=%U
       timed() { time \"\${@:2}\" -c '${program}' -o '${program}'.$1.o; }
       timed one \"$@\" 2> '${SCRATCH}/one.time' & first=$!
-      timed two \"$@\" -DTWO 2> '${SCRATCH}/two.time'; second=$?; wait $first && exit $second" - "${COMPILER}" ${flags}
+      timed two \"$@\" -DTWO 2> '${SCRATCH}/two.time' & second=$!
+      wait $first && wait $second" - "${COMPILER}" ${flags}
     RESULT_VARIABLE code)
   foreach(name IN ITEMS one two)
     file(READ "${SCRATCH}/${name}.time" said_of_${name})
