@@ -837,6 +837,68 @@ TEST_CASE("liveness where shares and masses depend on each other: both fit toget
                                       arch.beta(0)))[12] < 0.5);
 }
 
+TEST_CASE("liveness repeats its rule eight times where shares depend on each other, and only there") {
+  const auto depend = [](const cn::space_table& space) {
+    return cn::detail::shares_depend_on_each_other(space.normal, cn::detail::groups_in_order(space.normal));
+  };
+  using interleaved = cn::edge_budget<cn::keep<1, cn::nodes<2, 5>>, cn::keep<1, cn::nodes<3, 4>>>;
+  using pair =
+      cn::edge_budget<cn::keep<2, cn::nodes<2, 3>>, cn::keep<1, cn::nodes<4>>, cn::keep<1, cn::nodes<5>>>;
+  CHECK(!cn::detail::has_joint_group(cn::table_v<darts<cn::edges_8_of_14>>.normal));
+  CHECK(!depend(cn::table_v<darts<cn::edges_8_of_14>>));
+  CHECK(cn::detail::has_joint_group(cn::table_v<darts<cn::edges_3_of_14>>.normal));
+  CHECK(!depend(cn::table_v<darts<cn::edges_3_of_14>>));  // no edge inside of a joint group
+  CHECK(depend(cn::table_v<darts<pair>>));                // 2 -> 3 is inside
+  CHECK(depend(cn::table_v<darts<interleaved>>));
+
+  // A second implementation, in the order of the groups as the budget names them.
+  const auto by_hand = [](const cn::cell_table& cell, const std::vector<double>& beta, int times) {
+    std::vector<double> mass(std::size_t(cell.states()), 1.0);
+    std::vector<double> share(beta.size());
+    for (int time = 0; time < times; ++time) {
+      for (const auto& group : cell.groups) {
+        const auto pull = [&](std::size_t e) {
+          return mass[std::size_t(cell.edges[e].from)] * std::exp(beta[e]);
+        };
+        std::vector<std::size_t> members;
+        double sum = 0.0;
+        for (std::size_t e = 0; e < beta.size(); ++e) {
+          if (!(((group.edges & cell.present) >> e) & 1U)) continue;
+          members.push_back(e);
+          sum += pull(e);
+        }
+        for (const auto e : members) share[e] = pull(e) / sum;
+        std::vector<double> entering(mass.size());
+        for (const auto e : members) entering[std::size_t(cell.edges[e].to)] += group.kept * share[e];
+        for (std::size_t node = 0; node < mass.size(); ++node) {
+          if ((group.nodes >> node) & 1U) mass[node] = std::clamp(entering[node], 1e-6, 1.0);
+        }
+      }
+    }
+    return share;
+  };
+  const auto furthest = [](const std::vector<double>& some, const std::vector<double>& others) {
+    double most = 0.0;
+    for (std::size_t i = 0; i < some.size(); ++i) most = std::max(most, std::abs(some[i] - others[i]));
+    return most;
+  };
+  std::mt19937_64 random(6);
+  std::normal_distribution<double> scatter(0.0, 2.0);
+  double ninth = 0.0;  // what a ninth time would change
+  for (int trial = 0; trial < 20; ++trial) {
+    std::vector<double> beta(14);
+    for (auto& b : beta) b = std::min(1.0, scatter(random));
+    for (const cn::space_table& space : {cn::table_v<darts<interleaved>>, cn::table_v<darts<pair>>}) {
+      auto arch = test::make_architecture(space, 0.0);
+      test::assign(arch.beta(0), beta);
+      const auto share = test::numbers(cn::edge_shares(space, space.normal, arch.beta(0)));
+      CHECK(furthest(share, by_hand(space.normal, beta, 8)) < 1e-9);
+      ninth = std::max(ninth, furthest(share, by_hand(space.normal, beta, 9)));
+    }
+  }
+  CHECK(ninth > 1e-6);
+}
+
 TEST_CASE("op weights: softmax, the authors' transform, two of an edge") {
   const at::Tensor alpha = test::doubles({0, std::log(2.0), 0, 0, 0, 0, 0}).view({1, 7});
   CHECK(test::numbers(cn::op_weights(cn::table_v<darts<>>, alpha))[1] ==

@@ -190,7 +190,8 @@ class checkpoints {
     const auto path = run_folder_ / output.name;
     std::error_code code;
     if (!std::filesystem::exists(path, code)) return;
-    if (options_.calls->truncate(path.c_str(), static_cast<std::int64_t>(output.bytes)) != 0) {
+    const auto length = static_cast<std::int64_t>(output.bytes);
+    if (detail::uninterrupted([&] { return options_.calls->truncate(path.c_str(), length); }) != 0) {
       throw error("file '" + path.string() + "' cannot be cut to its length at the checkpoint" +
                   detail::because(errno) + ".");
     }
