@@ -72,7 +72,7 @@ cn::text_pairs configuration_of(const search_flags& flags, const cn::search_opti
                      {"training_data", cn::data_digest(train)},
                      {"held_out_data", cn::data_digest(held_out)}};
   support::add_settings(all, support::scale_json(flags.scale, train.size(), held_out.size()));
-  support::add_settings(all, support::options_json(options));
+  support::add_settings(all, support::options_json(support::without_lost_policy(options)));
   return all;
 }
 

@@ -227,7 +227,7 @@ void run(const train_flags& flags, const CLI::App& app) {
                                {"data", source.digest},
                                {"seed", std::to_string(flags.seed)},
                                {"device", flags.device}};
-  support::add_settings(configuration, support::train_options_json(options));
+  support::add_settings(configuration, support::train_options_json(support::without_lost_policy(options)));
   support::run_keeper keeper(
       out, flags.keeper,
       {.configuration = std::move(configuration), .outputs = {"metrics.csv"}, .device = flags.device});
@@ -361,7 +361,7 @@ int main(int argc, char** argv) {
   app.add_option("--batch", o.batch_size, "images in a batch")->check(support::between(2, 1000000));
   app.add_option("--evaluation-batch", flags.evaluation_batch,
                  "images in a batch of the evaluation; 0: as --batch")
-      ->check(support::not_negative());
+      ->check(support::between(0, 1000000));
   app.add_option("--rate", o.rate, "rate at the start")->check(support::not_negative());
   app.add_option("--last-rate", o.last_rate, "rate at the end")->check(support::not_negative());
   app.add_option("--schedule", flags.schedule, "how the rate falls")

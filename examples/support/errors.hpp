@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <crispnas/error.hpp>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -51,9 +52,12 @@ inline std::string message_of_exception(const std::exception& e) {
 }
 
 /// Runs `body` and turns what it throws into a message and an exit code. `body` returns the exit code, or
-/// nothing for 0.
+/// nothing for 0. A pipe that nobody reads any more and a file that may not grow are errors of the call that meets them, with a message,
+/// not the end of the process.
 template <class Body>
 int guarded(const char* program, Body&& body) {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   const auto say = [&](const std::exception& e) {
     std::fprintf(stderr, "%s: %s\n", program, message_of_exception(e).c_str());
   };

@@ -259,8 +259,7 @@ inline crispnas::training_set training_set_of(std::shared_ptr<const folder_image
       [images = std::move(images), size](const crispnas::epoch_options& o) -> crispnas::batch_source {
         const auto order =
             std::make_shared<const std::vector<std::int64_t>>(crispnas::epoch_order(size, o.seed, o.epoch));
-        const std::int64_t count =
-            o.drop_last ? size / o.batch_size : (size + o.batch_size - 1) / o.batch_size;
+        const auto count = crispnas::batch_count(size, o.batch_size, o.drop_last);
         return {count, [images, order, o](std::int64_t i) {
                   const auto begin = static_cast<std::size_t>(i * o.batch_size);
                   const auto end = std::min(order->size(), begin + static_cast<std::size_t>(o.batch_size));
@@ -273,7 +272,8 @@ inline crispnas::training_set training_set_of(std::shared_ptr<const folder_image
 inline crispnas::batch_source evaluation_source_of(std::shared_ptr<const folder_images> images,
                                                    const crispnas::sequential_options& o) {
   const auto size = images->files().size();
-  return {(size + o.batch_size - 1) / o.batch_size, [images = std::move(images), size, o](std::int64_t i) {
+  return {crispnas::batch_count(size, o.batch_size, false),
+          [images = std::move(images), size, o](std::int64_t i) {
             std::vector<std::int64_t> indices(
                 static_cast<std::size_t>(std::min(o.batch_size, size - i * o.batch_size)));
             std::iota(indices.begin(), indices.end(), i * o.batch_size);

@@ -38,6 +38,14 @@ void add_lost_flags(CLI::App& app, Options& options) {
       ->check(between(0, 1000000));
 }
 
+/// The options without the policy: a run that ended for the steps that it lost may go on with another one.
+template <class Options>
+Options without_lost_policy(Options options) {
+  options.when_lost = Options{}.when_lost;
+  options.lost_limit = Options{}.lost_limit;
+  return options;
+}
+
 /// `json` and the policy where it is not the default one: the fingerprints of ledgers and checkpoints that exist have no key for it.
 template <class Options>
 nlohmann::json with_lost_policy(nlohmann::json json, const Options& options) {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "errors.hpp"
+#include "finished_run.hpp"
 #include "keeper.hpp"
 #include "leftovers.hpp"
 #include "stop_signals.hpp"
@@ -89,9 +90,15 @@ inline void add_settings(cn::text_pairs& pairs, const nlohmann::json& json, cons
 
 class run_keeper : public keeper {
  public:
-  /// Throws usage_error where the folder has checkpoints and --resume is not given.
+  /// Throws usage_error where the folder has checkpoints and --resume is not given, and ended_early where it is given and the run has
+  /// ended.
   run_keeper(const std::filesystem::path& out, const keeper_flags& flags, cn::checkpoint_options options)
-      : out_(out.string()), interval_(parse_interval(flags.every)), resume_(flags.resume), keep_(flags.keep) {
+      : out_(out.string()),
+        interval_(parse_interval(flags.every)),
+        resume_(flags.resume),
+        keep_(flags.keep),
+        configuration_(options.configuration),
+        finished_(out) {
     if (interval_.count == 0 && resume_)
       throw usage_error(
           "--resume and --checkpoint-every 0: without checkpoints there is nothing to go on from.");
@@ -105,6 +112,7 @@ class run_keeper : public keeper {
           saved_->folder().string() + "' to begin again.");
     }
     if (!resume_) saved_->remove_all();
+    if (resume_ && !saved_->exist()) finished_.check(configuration_);
     if (interval_.count == 0) saved_.reset();  // only asked whether there are any
   }
 
@@ -127,6 +135,7 @@ class run_keeper : public keeper {
       }
       std::fflush(stdout);
     }
+    if (!resumed_) finished_.forget();
     if (open_) open_(resumed_);
     if (!resumed_) save(the_beginning);
   }
@@ -178,6 +187,7 @@ class run_keeper : public keeper {
 
   /// The run has ended and its results are written.
   void done() {
+    finished_.mark(configuration_);
     if (saved_ && !keep_) saved_->remove_all();
   }
 
@@ -206,6 +216,8 @@ class run_keeper : public keeper {
   keeper_interval interval_;
   bool resume_;
   bool keep_;
+  cn::text_pairs configuration_;
+  finished_run finished_;
   std::optional<cn::checkpoints> saved_;
   stop_signals signals_;
   std::function<cn::named_state()> state_;

@@ -114,6 +114,26 @@ for signal in TERM:143 INT:130 USR1:138 HUP:129; do
 done
 echo "4 of 4 signals: documented exit code, resumed bit-equal"
 
+# A signal of the keyboard ends the reader of its messages, too; so does one that has had enough. Neither ends the run, nor its save.
+start unread --checkpoint-every 1 epochs
+await epochs unread 1
+dies
+env --default-signal=INT,PIPE "$program" "${images[@]}" "${flags[@]}" --out "$work/unread" --resume >"$work/out" 2> >(head -c 1 >/dev/null) &
+child=$!
+await epochs unread 3
+kill -s INT "$child"
+ended 130 "without a reader"
+run unread --resume
+says "goes on from epoch" "without a reader"
+same unread "$wanted" "without a reader"
+echo "without a reader of its messages: stopped, saved, resumed bit-equal"
+
+# A file that may not grow is an error like a full disk.
+(ulimit -f 100; fails 1 "File too large" limited --checkpoint-every 1 steps)
+run limited --resume
+same limited "$wanted" "after a limit on files"
+echo "a limit on the length of files: a message, then resumed bit-equal"
+
 # While a checkpoint is written: the process is held there, so that the signals meet it. One waits until it is written; two do not, and the
 # generation before is gone on from.
 for signals in "TERM" "TERM INT"; do

@@ -605,6 +605,12 @@ TEST_SUITE("batches") {
     CHECK(cn::epoch_batches(pattern(9), {.batch_size = 4, .drop_last = false}).size() == 3);
     CHECK(cn::epoch_batches(pattern(5), {.batch_size = 5}).size() == 1);
     CHECK(cn::epoch_batches(pattern(5), {.batch_size = 1}).size() == 5);
+    constexpr auto most = std::numeric_limits<std::int64_t>::max();
+    const auto one = cn::sequential_batches(pattern(5), {.batch_size = most});
+    CHECK(one.size() == 1);
+    CHECK(one.batch(0).indices.size() == 5);
+    CHECK(cn::batch_count(0, 4, false) == 0);
+    CHECK(cn::batch_count(most, most, true) == 1);
   }
 
   TEST_CASE("an epoch visits every image once") {

@@ -187,6 +187,25 @@ TEST_CASE("room and memory") {
   CHECK(support::available_memory() > 0);
 }
 
+TEST_CASE("memory of a container: files that the kernel keeps give way") {
+  const temporary_folder folder;
+  constexpr auto none = std::numeric_limits<std::uint64_t>::max();
+  CHECK(support::available_in_container(folder.path()) == none);
+  folder.write("memory.max", "max\n");
+  CHECK(support::available_in_container(folder.path()) == none);
+  folder.write("memory.max", "1000\n");
+  CHECK(support::available_in_container(folder.path()) == 1000);
+  folder.write("memory.current", "990\n");
+  CHECK(support::available_in_container(folder.path()) == 10);
+  folder.write("memory.stat", "anon 100\nfile 890\nactive_file 300\ninactive_file 500\n");
+  CHECK(support::available_in_container(folder.path()) == 810);
+  folder.write("memory.stat", "inactive_file 5000\n");
+  CHECK(support::available_in_container(folder.path()) == 1000);
+  folder.write("memory.current", "2000\n");
+  folder.write("memory.stat", "");
+  CHECK(support::available_in_container(folder.path()) == 0);
+}
+
 TEST_CASE("findings as text and as JSON") {
   const findings all{{health::ok, "a", "x"}, {health::warning, "longer", "y", "do it"}};
   CHECK(support::to_text(all) == "ok       a       x\nwarning  longer  y\n                 -> do it\n");

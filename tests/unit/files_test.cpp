@@ -380,6 +380,32 @@ TEST_CASE("the bytes of a generation are those that were checked") {
   CHECK(all.checked_with(1, "state").bytes == text);
   CHECK(!all.checked_with(1, "other").bytes);
   CHECK(all.checked(1) == all.checked_with(1, "state").manifest);
+  CHECK(all.checked_with(1, "state", text.size()).bytes == text);
+  CHECK_SAYS(message_of([&] { all.checked_with(1, "state", text.size() - 1); }),
+             "its file 'state' is to have 200000 bytes, and 199999 are the most that are read");
+}
+
+TEST_CASE("a file of another length is refused before any of it is read") {
+  const tests::temporary_folder folder;
+  odd_disk disk({});
+  cn::generations all(folder.path(), disk);
+  write_generation(all, 1, "one");
+  class counting_disk final : public cn::file_calls {
+   public:
+    int reads = 0;
+    std::ptrdiff_t read(int file, void* to, std::size_t bytes) override {
+      ++reads;
+      return file_calls::read(file, to, bytes);
+    }
+  } counting;
+  cn::generations seen(folder.path(), counting);
+  seen.checked(1);
+  const int of_both = counting.reads;
+  // A terabyte that takes no room.
+  std::filesystem::resize_file(seen.path_of(1) / "state", std::uintmax_t{1} << 40U);
+  counting.reads = 0;
+  CHECK_SAYS(message_of([&] { seen.checked_with(1, "state"); }), "is to have 3 bytes and has more");
+  CHECK(counting.reads < of_both);
 }
 
 TEST_CASE("a generation that does not fit: each call says how much it needs, and what is free") {

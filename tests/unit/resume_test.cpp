@@ -453,6 +453,7 @@ TEST_CASE("skipping and rolling back: a lost step leaves nothing behind") {
     lossy_search hopeless(options);
     const auto message = message_of([&] { run(hopeless.search, data); });
     CHECK_SAYS(message, "a number was lost in epoch ");
+    CHECK((message.find(" (undone); ") != std::string::npos) == (policy == cn::lost_numbers::skip));
     CHECK_SAYS(message, "3 such steps were passed over before");
   }
   options.when_lost = cn::lost_numbers::roll_back;
@@ -601,6 +602,8 @@ TEST_CASE("a training skips lost steps, or rolls back over them, and can be stop
     const auto message = message_of([&] { run(hopeless.training, data); });
     CHECK_SAYS(message, "a number was lost in epoch ");
     CHECK_SAYS(message, ": loss 0.");
+    CHECK((message.find("stem.0.weight first among the weights (undone). Rate") != std::string::npos) ==
+          (policy == cn::lost_numbers::skip));
     CHECK_SAYS(message, ". 3 such steps were passed over before. Lower the rate");
   }
   // A run that rolled back can be stopped and gone on from, too.

@@ -366,8 +366,34 @@ TEST_CASE("warm-ups: alpha and beta wait for their own share of the epochs") {
     CHECK((difference(alphas, net.arch().alphas()) > 0.0) == (epoch.epoch > 2));
     CHECK((difference(betas, net.arch().betas()) > 0.0) == (epoch.epoch > 1));
     CHECK(std::isnan(epoch.arch_loss) == (epoch.epoch == 1));
+    // What the regularizer says is reported while both wait, too: each epoch has the same terms.
+    REQUIRE(epoch.terms.size() == 3);
+    CHECK(epoch.terms[0].name == "op_entropy");
+    if (epoch.epoch == 1) CHECK(epoch.terms[0].value > 0.0);
     alphas = copies(net.arch().alphas());
     betas = copies(net.arch().betas());
+  }
+}
+
+TEST_CASE(
+    "in a full warm-up the terms are those of alpha and beta as they are, and nothing moves, in each order") {
+  for (const auto order :
+       {cn::search_order::first, cn::search_order::second, cn::search_order::single_level}) {
+    auto options = quick(1);
+    options.order = order;
+    options.alpha_warmup = options.beta_warmup = 1.0;
+    options.strength = 2.0;
+    cn::supernet<darts<cn::edges_4_of_14>> net(small_options());
+    const auto expected = cn::regularizer_terms<cn::da2s<>>::at(net.arch(), 1, 1);
+    cn::searcher search(net, options);
+    for (const auto& epoch : search.run(easy(32))) {
+      REQUIRE(epoch.terms.size() == expected.size());
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        CHECK(epoch.terms[i].name == expected[i].name);
+        CHECK(epoch.terms[i].value == expected[i].value.item<double>());
+        CHECK(epoch.terms[i].factor == 2.0 * expected[i].factor);
+      }
+    }
   }
 }
 

@@ -706,6 +706,8 @@ TEST_SUITE("runs that are kept") {
           }(),
           "130stopped by SIGINT at here; nothing was saved");
     }
+    // The run that ended has another one behind it, which did not: nothing is known of an end.
+    CHECK(!std::filesystem::exists(folder.path() / "finished.json"));
     CHECK_SAYS(message_of([&] { keeper_of({.every = {"0"}, .resume = true}); }),
                "there is nothing to go on from");
     const auto csv = folder.path() / "a.csv";
@@ -713,6 +715,58 @@ TEST_SUITE("runs that are kept") {
     support::csv_writer(csv, {"a"}, true).row({"2"});
     std::ifstream file(csv, std::ios::binary);
     CHECK(std::string(std::istreambuf_iterator<char>(file), {}) == "a\r\n1\r\n2\r\n");
+  }
+
+  TEST_CASE("a run that has ended is not begun again by --resume, which says so, but without it") {
+    const temporary_folder folder;
+    double value = 1.0;
+    const auto state = [&] {
+      crispnas::named_state all;
+      all.add("value", value);
+      return all;
+    };
+    const auto where = [] { return std::string("the end"); };
+    const auto keeper_of = [&](bool resume, crispnas::text_pairs configuration) {
+      return std::make_unique<support::run_keeper>(
+          folder.path(), support::keeper_flags{.resume = resume},
+          crispnas::checkpoint_options{.configuration = std::move(configuration)});
+    };
+    const crispnas::text_pairs configuration{{"epochs", "3"}, {"rate", "0.1"}};
+    {
+      const auto keeper = keeper_of(true, configuration);
+      keeper->begin(state, where);
+      keeper->done();
+    }
+    try {
+      keeper_of(true, configuration);
+      FAIL("it goes on");
+    } catch (const support::ended_early& e) {
+      CHECK(e.exit_code == 0);
+      CHECK(std::string(e.what()) == "this run has ended: its results are in '" + folder.path().string() +
+                                         "'. There is nothing to go on with.");
+    }
+    const auto other = [&] { keeper_of(true, {{"epochs", "4"}, {"rate", "0.1"}}); };
+    CHECK_THROWS_AS(other(), support::usage_error);
+    CHECK_SAYS(message_of(other), "of another configuration:\n  epochs: 3 there, 4 here\nTake another --out");
+    // What somebody else has put there.
+    for (const std::string text : {"", "[1]", "{\"epochs\": 3}", "{"}) {
+      folder.write("finished.json", text);
+      const auto go_on = [&] { keeper_of(true, configuration); };
+      CHECK_THROWS_AS(go_on(), support::usage_error);
+      CHECK_SAYS(message_of(go_on), "does not say which run has ended");
+    }
+    folder.write("finished.json", std::string(std::size_t{2} << 20U, ' '));
+    CHECK_THROWS_AS(keeper_of(true, configuration), crispnas::error);
+    std::filesystem::remove(folder.path() / "finished.json");
+    std::filesystem::create_symlink("nowhere", folder.path() / "finished.json");
+    CHECK_THROWS_AS(keeper_of(true, configuration), crispnas::error);
+    {
+      const auto keeper = keeper_of(false, configuration);
+      keeper->begin(state, where);
+      CHECK(!std::filesystem::exists(std::filesystem::symlink_status(folder.path() / "finished.json")));
+      keeper->done();
+    }
+    CHECK(std::filesystem::exists(folder.path() / "finished.json"));
   }
 
   TEST_CASE("a run that fails says where its last checkpoint is") {

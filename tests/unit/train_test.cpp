@@ -207,6 +207,10 @@ TEST_CASE("top-5 counts what is among the five largest logits") {
   const auto measured = cn::evaluate(net, cn::sequential_batches(data, {.batch_size = 5}));
   CHECK(measured.top1 == doctest::Approx(100.0 / 8));
   CHECK(measured.top5 == doctest::Approx(500.0 / 8));
+  CHECK_SAYS(message_of([&] {
+               cn::evaluate(net, cn::batch_source{0, {}});
+             }),
+             "there is no image to measure by");
 }
 
 TEST_CASE(

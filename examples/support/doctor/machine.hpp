@@ -34,6 +34,15 @@ inline std::uint64_t number_in(const std::filesystem::path& file, std::uint64_t 
   std::uint64_t value = 0;
   return stream >> value ? value : none;
 }
+/// The number behind `key` in a file of lines such as "inactive_file 4096"; 0 where there is none.
+inline std::uint64_t number_of(const std::filesystem::path& file, std::string_view key) {
+  std::ifstream stream(file);
+  std::string word;
+  for (std::uint64_t value = 0; stream >> word >> value;) {
+    if (word == key) return value;
+  }
+  return 0;
+}
 }  // namespace detail
 
 /// Those of the processor's flags that kernels of LibTorch or of crispnas ask for.
@@ -63,6 +72,19 @@ inline int usable_processors() {
   return std::max(count, 1);
 }
 
+/// Bytes that can still be had in a container (version 2 of control groups), by the files in `folder`; the largest number where there is
+/// no limit. Files that the kernel keeps in memory count as used, but give way to whoever needs their room.
+inline std::uint64_t available_in_container(const std::filesystem::path& folder) {
+  constexpr auto none = std::numeric_limits<std::uint64_t>::max();
+  const auto most = detail::number_in(folder / "memory.max", none);
+  if (most == none) return none;
+  const auto current = detail::number_in(folder / "memory.current", 0);
+  const auto kept = detail::number_of(folder / "memory.stat", "inactive_file") +
+                    detail::number_of(folder / "memory.stat", "active_file");
+  const auto used = current - std::min(current, kept);
+  return most - std::min(most, used);
+}
+
 /// Bytes that can still be had: of the machine, of the container, of the process.
 inline std::uint64_t available_memory() {
   std::uint64_t available = std::numeric_limits<std::uint64_t>::max();
@@ -70,12 +92,7 @@ inline std::uint64_t available_memory() {
   std::uint64_t kibi = 0;
   if (std::from_chars(free.data(), free.data() + free.size(), kibi).ec == std::errc())
     available = kibi * 1024;
-  constexpr auto none = std::numeric_limits<std::uint64_t>::max();
-  const auto most = detail::number_in("/sys/fs/cgroup/memory.max", none);
-  if (most != none) {
-    const auto used = detail::number_in("/sys/fs/cgroup/memory.current", 0);
-    available = std::min(available, most > used ? most - used : 0);
-  }
+  available = std::min(available, available_in_container("/sys/fs/cgroup"));
   rlimit limit{};
   if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
     available = std::min<std::uint64_t>(available, limit.rlim_cur);

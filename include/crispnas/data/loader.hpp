@@ -56,6 +56,12 @@ inline std::vector<std::int64_t> epoch_order(std::int64_t n, std::uint64_t seed,
   return order;
 }
 
+/// How many batches of `batch_size` (at least 1) there are; without `drop_last` the last one may be smaller.
+inline std::int64_t batch_count(std::int64_t images, std::int64_t batch_size, bool drop_last) {
+  const bool rest = !drop_last && images % batch_size != 0;
+  return images / batch_size + (rest ? 1 : 0);
+}
+
 /// A list of batches, each made when it is asked for. Made by `epoch_batches` and `sequential_batches`; it
 /// shares the tensors of the data set, which may go out of scope. Threads may share it.
 class batches {
@@ -77,8 +83,7 @@ class batches {
           "batches: batch_size = ", options_.batch_size, " is larger than the ", n,
           " images there are, so there would be no batch at all. Make it smaller, or give more images."));
     }
-    size_ =
-        options_.drop_last ? n / options_.batch_size : (n + options_.batch_size - 1) / options_.batch_size;
+    size_ = batch_count(n, options_.batch_size, options_.drop_last);
   }
 
   /// How many batches there are.

@@ -62,11 +62,14 @@ class checkpoints {
   /// holds, where the configuration differs, or where the state is of another run.
   std::optional<std::string> load(const named_state& state) {
     const auto numbers = all_.numbers();
+    // Bounded by what the state has, generously: that another configuration's differs is to be said by its keys.
+    std::uint64_t most = std::uint64_t{1} << 30;
+    for (const auto& entry : state.entries()) most += 4 * entry.value().nbytes();
     std::string rejected;
     for (const auto number : numbers) {
       generations::checked_file found;
       try {
-        found = all_.checked_with(number, state_name);
+        found = all_.checked_with(number, state_name, most);
       } catch (const error& e) {
         const std::string line =
             "checkpoint '" + all_.path_of(number).string() + "' does not hold: " + e.what();

@@ -2,6 +2,8 @@
 // appears whole by one rename; it is checked against its manifest before a byte of it is used. Free of LibTorch.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <charconv>
 #include <crispnas/error.hpp>
@@ -11,6 +13,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,8 +57,10 @@ class generations {
     std::optional<std::string> bytes;  ///< nothing where the manifest does not name the file
   };
 
-  /// The same with the bytes of the file `name`: the very bytes that were checked, whatever is put in their place afterwards.
-  checked_file checked_with(std::uint64_t number, std::string_view name) const {
+  /// The same with the bytes of the file `name`: the very bytes that were checked, whatever is put in their place afterwards. One that
+  /// has more than `most` is not read.
+  checked_file checked_with(std::uint64_t number, std::string_view name,
+                            std::uint64_t most = std::numeric_limits<std::uint64_t>::max()) const {
     const auto folder = path_of(number);
     const std::string text = read_manifest(folder / manifest_name);
     checkpoint_manifest manifest = parse_manifest(text);
@@ -64,7 +69,12 @@ class generations {
     }
     std::optional<std::string> bytes;
     for (const auto& file : manifest.files) {
-      if (file.name == name) bytes.emplace();
+      if (file.name == name) {
+        if (file.bytes > most)
+          throw error("its file '" + file.name + "' is to have " + std::to_string(file.bytes) +
+                      " bytes, and " + std::to_string(most) + " are the most that are read.");
+        bytes.emplace();
+      }
       check_file(folder, file, file.name == name ? &*bytes : nullptr);
     }
     return {std::move(manifest), std::move(bytes)};
@@ -152,6 +162,18 @@ class generations {
     const std::string name = "its file '" + wanted.name + "' ";
     const detail::descriptor file(*calls_, folder / wanted.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (!file) throw error(name + "cannot be opened" + detail::because(errno) + ".");
+    const auto refuse_length = [&](std::uint64_t has) {
+      throw error(name + "is to have " + std::to_string(wanted.bytes) + " bytes and has " +
+                  (has > wanted.bytes ? "more." : std::to_string(has) + "."));
+    };
+    // Before memory is taken for what a manifest merely says.
+    struct stat there {};  // of no file, where it cannot be had
+    static_cast<void>(::fstat(file.get(), &there));
+    if (S_ISREG(there.st_mode)) {
+      const auto has = static_cast<std::uint64_t>(there.st_size);
+      if (has != wanted.bytes) refuse_length(has);
+      if (bytes != nullptr) bytes->reserve(wanted.bytes);
+    }
     std::uint64_t seen = 0;
     const auto facts = detail::read_all(*calls_, file.get(), [&](std::string_view part) {
       seen += part.size();
@@ -159,10 +181,7 @@ class generations {
       return seen <= wanted.bytes;  // a longer one need not be read to its end
     });
     if (!facts) throw error(name + "cannot be read" + detail::because(errno) + ".");
-    if (facts->bytes != wanted.bytes) {
-      throw error(name + "is to have " + std::to_string(wanted.bytes) + " bytes and has " +
-                  (facts->bytes > wanted.bytes ? "more." : std::to_string(facts->bytes) + "."));
-    }
+    if (facts->bytes != wanted.bytes) refuse_length(facts->bytes);
     if (facts->sha256 != wanted.sha256) throw error(name + "is damaged: its SHA-256 is not the one written.");
   }
 

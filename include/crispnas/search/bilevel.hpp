@@ -44,8 +44,16 @@ struct step_result {
   at::Tensor arch_loss;      ///< classification loss of the architecture batch; undefined in a full warm-up
   at::Tensor gradient_norm;  ///< of the weights, before clipping
   at::Tensor correct;        ///< number of right answers in the training batch
-  loss_terms terms;          ///< the regularizer's, at this step
+  loss_terms terms;          ///< the regularizer's, at this step; while alpha and beta wait, too
 };
+
+/// The regularizer's terms in this epoch, their factors times the strength; none without a regularizer.
+inline loss_terms terms_at(const architecture& arch, const step_losses& losses) {
+  if (losses.regularizer == nullptr || losses.strength == 0.0) return {};
+  loss_terms terms = losses.regularizer(arch, losses.epoch, losses.epochs);
+  for (auto& term : terms) term.factor *= losses.strength;
+  return terms;
+}
 
 /// The loss that alpha and beta see: classification + strength * regularizer. `logits`, where given, gets the logits.
 inline at::Tensor architecture_loss(any_supernet& net, const step_losses& losses, const labelled_batch& batch,
@@ -53,9 +61,7 @@ inline at::Tensor architecture_loss(any_supernet& net, const step_losses& losses
   const at::Tensor computed = net.forward(batch.images);
   if (logits != nullptr) *logits = computed;
   result.arch_loss = at::cross_entropy_loss(computed, batch.labels);
-  if (losses.regularizer == nullptr || losses.strength == 0.0) return result.arch_loss;
-  result.terms = losses.regularizer(net.arch(), losses.epoch, losses.epochs);
-  for (auto& term : result.terms) term.factor *= losses.strength;
+  result.terms = terms_at(net.arch(), losses);
   const at::Tensor extra = weighted_sum(result.terms);
   return extra.defined() ? result.arch_loss + extra : result.arch_loss;
 }

@@ -93,9 +93,7 @@ inline text_pairs configuration_text(searcher& search) {
           {"strength", setting(o.strength)},
           {"crop_padding", setting(o.augment.crop_padding)},
           {"flip", setting(o.augment.flip)},
-          {"cutout", setting(o.augment.cutout)},
-          {"when_lost", word(o.when_lost)},
-          {"lost_limit", setting(o.lost_limit)}};
+          {"cutout", setting(o.augment.cutout)}};
 }
 
 /// A digest of images and labels: other data is another run.

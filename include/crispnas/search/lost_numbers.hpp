@@ -24,6 +24,8 @@ struct step_to_read {
   std::int64_t step = 0;            ///< of its epoch, from 0
   std::vector<std::int64_t> train;  ///< images of the two batches
   std::vector<std::int64_t> arch;
+  std::string
+      undone;  ///< which parameters held a NaN or infinity before the step was undone, where that is known
 };
 
 /// The tensors in which a number can be lost without the losses telling: alpha, beta, variances of batch norm.
@@ -154,12 +156,14 @@ inline std::string ranges_of(const architecture& arch) {
       "crispnas::searcher: a number was lost in epoch " + std::to_string(epoch) + ", step " +
       std::to_string(done.step + 1) + ": weight loss " + show(done.result.weight_loss) +
       ", architecture loss " + show(done.result.arch_loss) + ", gradient norm " +
-      show(done.result.gradient_norm) + "; parameters with a NaN or infinity: " + lost_parameters(net) +
+      show(done.result.gradient_norm) +
+      "; parameters with a NaN or infinity: " + (done.undone.empty() ? lost_parameters(net) : done.undone) +
       "; " + ranges_of(net.arch()) +
       (adam_lost ? "; the square of a gradient of alpha or beta, in Adam's memory" : "") + ". Weight rate " +
       shown(rate) + "; images of the half that trains the weights: " + listed_indices(done.train) +
       "; of the other half: " + listed_indices(done.arch) + ".";
-  throw error(text + detail::passed_over_before(passed_over) + " Lower the rate, or look at the images.");
+  throw error(text + detail::passed_over_before(passed_over) +
+              " Lower the rate, look at the images, or let such steps pass (when_lost, lost_limit).");
 }
 
 }  // namespace crispnas

@@ -10,6 +10,7 @@
 #include <crispnas/search/when_lost.hpp>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -41,9 +42,15 @@ class lost_steps {
   void before_step() {
     if (guard_) guard_->remember();
   }
-  /// `fine`: a flag on the device, undefined on meta.
-  void after_step(const at::Tensor& fine) {
-    if (guard_ && fine.defined()) guard_->put_back_unless(fine);
+  /// `fine`: a flag on the device, undefined on meta. What `where()` says of a step before it is undone, which parameters hold a NaN or
+  /// infinity, say; empty where nothing is undone, and on a GPU, which would have to be waited for.
+  template <class Where>
+  std::string after_step(const at::Tensor& fine, Where&& where) {
+    if (!guard_ || !fine.defined()) return {};
+    std::string undone;
+    if (fine.is_cpu() && !fine.item<bool>()) undone = where() + " (undone)";
+    guard_->put_back_unless(fine);
+    return undone;
   }
 
   /// Whether the run ends with the next one.

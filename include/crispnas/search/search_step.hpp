@@ -45,15 +45,23 @@ inline labelled_batch joined(const labelled_batch& first, const labelled_batch& 
 inline step_result search_step(any_supernet& net, const step_losses& losses,
                                const step_optimizers& optimizers, const labelled_batch& train_batch,
                                const labelled_batch& arch_batch, search_order order) {
-  switch (order) {
-    case search_order::second:
-      return second_order_step(net, losses, optimizers, train_batch, arch_batch);
-    case search_order::single_level:
-      return single_level_step(net, losses, optimizers, joined(train_batch, arch_batch));
-    case search_order::first:
-      break;
+  const auto step = [&] {
+    switch (order) {
+      case search_order::second:
+        return second_order_step(net, losses, optimizers, train_batch, arch_batch);
+      case search_order::single_level:
+        return single_level_step(net, losses, optimizers, joined(train_batch, arch_batch));
+      case search_order::first:
+        break;
+    }
+    return bilevel_step(net, losses, optimizers, train_batch, arch_batch);
+  };
+  step_result result = step();
+  if (!optimizers.train_alpha && !optimizers.train_beta) {  // no loss has asked for them
+    const at::NoGradGuard no_grad;
+    result.terms = terms_at(net.arch(), losses);
   }
-  return bilevel_step(net, losses, optimizers, train_batch, arch_batch);
+  return result;
 }
 
 }  // namespace crispnas

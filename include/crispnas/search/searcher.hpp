@@ -187,7 +187,7 @@ class searcher {
         },
         [&] { return memory_advice(net_, options_.batch_size); });
     done.step = number;
-    lost_.after_step(done.fine);
+    done.undone = lost_.after_step(done.fine, [&] { return lost_parameters(net_); });
     const auto before = position_;
     settle();                                   // the step before this one: nothing waits for the device
     if (position_.step != before.step) return;  // rolled back: this step has not happened

@@ -58,7 +58,8 @@ inline evaluation evaluate(any_derived_network& net, batch_source data, precisio
         }
       },
       [&] { return evaluation_advice(net.weight_count(), images); });
-  if (result.images == 0) return result;
+  if (result.images == 0)
+    throw error("crispnas::evaluate: there is no image to measure by. Give it at least one.");
   const double share = 1.0 / double(result.images);
   result.top1 = 100.0 * first.item<double>() * share;
   result.top5 = 100.0 * five.item<double>() * share;

@@ -161,6 +161,7 @@ class trainer {
     at::Tensor fine;
     std::int64_t step = 0;  ///< of its epoch, from 0
     std::vector<std::int64_t> indices;
+    std::string undone;  ///< as of a step of a search
   };
 
   void start_epoch(std::int64_t epoch) {
@@ -195,7 +196,7 @@ class trainer {
         },
         [&] { return advice(); });
     done.step = number;
-    lost_.after_step(done.fine);
+    done.undone = lost_.after_step(done.fine, [&] { return first_lost(net_); });
     settle();                     // the step before this one: nothing waits for the device
     if (step_ != number) return;  // rolled back: this step has not happened
     to_read_ = std::move(done);
@@ -247,9 +248,11 @@ class trainer {
     throw error("crispnas::trainer: a number was lost in epoch " + std::to_string(epoch_) + ", step " +
                 std::to_string(done.step + 1) + ": loss " + shown(done.result.loss.item<double>()) +
                 ", gradient norm " + shown(done.result.gradient_norm.item<double>()) +
-                "; first parameter with a NaN or infinity: " + first_lost(net_) + ". Rate " +
-                shown(weights_.rate()) + "; images: " + listed_indices(done.indices) + "." +
-                detail::passed_over_before(lost_.count()) + " Lower the rate, or look at the images.");
+                "; first parameter with a NaN or infinity: " +
+                (done.undone.empty() ? first_lost(net_) : done.undone) + ". Rate " + shown(weights_.rate()) +
+                "; images: " + listed_indices(done.indices) + "." +
+                detail::passed_over_before(lost_.count()) +
+                " Lower the rate, look at the images, or let such steps pass (when_lost, lost_limit).");
   }
 
   std::string advice() const {
