@@ -1,4 +1,8 @@
 // Data sets, their readers, augmentation and batches.
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,11 +13,15 @@
 #include <crispnas/data/loader.hpp>
 #include <crispnas/data/prefetch.hpp>
 #include <crispnas/data/random.hpp>
+#include <cstdint>
 #include <cstdlib>
+#include <exception>
 #include <numeric>
 #include <set>
 #include <span>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <vector>
 
 #include "doctest.hpp"
@@ -687,6 +695,39 @@ TEST_SUITE("batches") {
     CHECK(!ahead.next().has_value());
     CHECK(!ahead.next().has_value());
     const cn::prefetched_batches abandoned(all);  // its thread ends before it does
+  }
+
+  TEST_CASE("where the system starts no thread, batches are made when they are asked for") {
+    // In a process of its own, as the limit stays; of a user whom it binds.
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      const rlimit one{1, 1};
+      bool fine = ::setrlimit(RLIMIT_NPROC, &one) == 0 && (::getuid() != 0 || ::setuid(65534) == 0);
+      try {
+        std::thread([] {}).join();
+        fine = false;  // then this tests nothing
+      } catch (const std::system_error&) {
+      }
+      try {
+        cn::prefetched_batches ahead(cn::batch_source(5,
+                                                      [](std::int64_t i) {
+                                                        return cn::batch{{}, {}, {i}};
+                                                      }),
+                                     3);
+        for (std::int64_t i = 0; i < 5; ++i) {
+          const auto got = ahead.next();
+          fine = fine && got && got->indices == std::vector<std::int64_t>{i};
+        }
+        fine = fine && !ahead.next();
+      } catch (const std::exception&) {
+        fine = false;
+      }
+      std::_Exit(fine ? 0 : 1);
+    }
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
   }
 
   TEST_CASE("what goes wrong on the prefetching thread arrives at next()") {

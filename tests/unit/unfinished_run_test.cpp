@@ -10,7 +10,9 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "doctest.hpp"
@@ -207,6 +209,24 @@ TEST_CASE("side by side: an error goes before a stop, whichever comes first, and
     throw support::ended_early("asked to", 143);
   };
   CHECK(message_of([&] { support::run_side_by_side({fails_later, stops_first}, 2); }) == "no room");
+}
+
+TEST_CASE("side by side: threads that the system does not start") {
+  int started = 0, can_start = 0;
+  const support::thread_starter few = [&](std::function<void()> work) {
+    if (started == can_start)
+      throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+    ++started;
+    return std::thread(std::move(work));
+  };
+  std::atomic<int> done = 0;
+  const std::vector<std::function<void()>> jobs(5, [&] { ++done; });
+  CHECK_SAYS(message_of([&] { support::run_side_by_side(jobs, 4, few); }),
+             "the system starts no thread to work on (Resource temporarily unavailable)");
+  CHECK(done == 0);
+  can_start = 2;
+  support::run_side_by_side(jobs, 4, few);
+  CHECK(done == 5);
 }
 
 TEST_CASE(

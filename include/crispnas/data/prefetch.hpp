@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -21,7 +22,8 @@ namespace crispnas {
 
 class prefetched_batches {
  public:
-  /// `workers` threads make batches, at most workers + 1 ahead; with 0 each is made when it is asked for.
+  /// `workers` threads make batches, at most workers + 1 ahead; with 0 each is made when it is asked for. Where the system starts fewer
+  /// threads (ulimit -u), those make all, and where it starts none it is as with 0.
   explicit prefetched_batches(batch_source source, int workers = 1)
       : state_(std::make_unique<state>(std::move(source))) {
     if (workers < 0) throw error("prefetched_batches: the number of workers is below 0.");
@@ -29,6 +31,8 @@ class prefetched_batches {
     const auto count = std::min<std::int64_t>(workers, state_->source.size);
     try {
       for (std::int64_t i = 0; i < count; ++i) workers_.emplace_back([s = state_.get()] { work(*s); });
+    } catch (const std::system_error&) {
+      // The batches are the same.
     } catch (...) {
       stop();
       throw;
