@@ -95,7 +95,9 @@ void run(const demo_options& options) {
         bar.advance(fmt::format("{} {}/14 epoch {}", name, kept, p.epoch));
       };
       const auto method = support::darts_method(name, kept, s.partial);
-      auto result = support::run_search(method, kept, cuts, s, train, held_out, seed, on_step);
+      auto result = support::named_work(fmt::format("{} {}/14 seed {}", name, kept, seed), [&] {
+        return support::run_search(method, kept, cuts, s, train, held_out, seed, on_step);
+      });
       const std::lock_guard lock(guard);
       results.push_back(std::move(result));
     });
@@ -153,7 +155,9 @@ void run(const demo_options& options) {
       trainings.push_back([&, &r = r] {
         // Not the seed of the search: the found cell gets no second run of the weights that it was chosen on.
         const auto seed = 500 + r.seed;
-        const double a = support::retrain(method, r.cuts.front(), s, train, held_out, seed);
+        const double a = support::named_work(
+            fmt::format("da2s {}/14 seed {}, from scratch", r.kept, r.seed),
+            [&] { return support::retrain(method, r.cuts.front(), s, train, held_out, seed); });
         const std::lock_guard lock(guard);
         outcomes.push_back({r.kept, false, a});
       });
@@ -161,10 +165,12 @@ void run(const demo_options& options) {
     for (int kept : budgets) {
       for (int i = 0; i < options.random_cells; ++i) {
         const auto seed = static_cast<std::uint64_t>(1000 * kept + i);
-        trainings.push_back([&, kept, seed] {
+        trainings.push_back([&, kept, seed, i] {
           const auto budget = support::darts_budget(kept);
           const auto cut = cn::random_cut(method.configuration.space, budget.normal, budget.reduction, seed);
-          const double a = support::retrain(method, cut, s, train, held_out, seed);
+          const double a =
+              support::named_work(fmt::format("random cell {} of {}/14, from scratch", i + 1, kept),
+                                  [&] { return support::retrain(method, cut, s, train, held_out, seed); });
           const std::lock_guard lock(guard);
           outcomes.push_back({kept, true, a});
         });

@@ -147,17 +147,17 @@ void search(const flags& f) {
               cn::genotype_of(space, cn::random_cut(space, space.normal, space.reduction, 104729 + seed));
         } else {
           const auto method = support::nas_bench_201_method(name);
-          auto run = support::run_search(
-              method, 6, {}, s, train, held_out, seed,
-              [&](const cn::step_progress& p) {
-                const std::lock_guard lock(guard);
-                bar.advance(fmt::format("{} seed {} epoch {}", name, seed, p.epoch));
-              },
-              {},
-              [&](cn::any_supernet& net, const cn::batches& held) {
-                if (table && f.correlation > 1)
-                  result.correlation = correlation_of(*table, net, held, f.correlation, seed);
-              });
+          const auto on_step = [&](const cn::step_progress& p) {
+            const std::lock_guard lock(guard);
+            bar.advance(fmt::format("{} seed {} epoch {}", name, seed, p.epoch));
+          };
+          const auto at_end = [&](cn::any_supernet& net, const cn::batches& held) {
+            if (table && f.correlation > 1)
+              result.correlation = correlation_of(*table, net, held, f.correlation, seed);
+          };
+          auto run = support::named_work(fmt::format("{} seed {}", name, seed), [&] {
+            return support::run_search(method, 6, {}, s, train, held_out, seed, on_step, {}, at_end);
+          });
           result.cell = run.genotypes.front();
           result.before = run.gaps.front().before;
           result.after = run.gaps.front().after;

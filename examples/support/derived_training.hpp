@@ -1,6 +1,7 @@
 // The network of a found cell, trained from scratch by a recipe, and measured.
 #pragma once
 
+#include <cmath>
 #include <crispnas/train/trainer.hpp>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -31,7 +32,8 @@ inline nlohmann::json to_json(const derived_training& t) {
   return json;
 }
 
-/// Trains and measures. With a `keeper` the training is saved on the way, and goes on from what was saved.
+/// Trains and measures. Throws crispnas::error where a number is lost. With a `keeper` the training is saved on the way, and goes on from
+/// what was saved.
 inline cn::evaluation train_derived(const derived_training& t, const training_images& images,
                                     keeper* saved_by = nullptr) {
   cn::any_derived_network net(t.cell, t.network);
@@ -50,8 +52,15 @@ inline cn::evaluation train_derived(const derived_training& t, const training_im
     if (saved_by != nullptr) saved_by->after_epoch(epoch.epoch);
   }
   if (training.stopped() && saved_by != nullptr) saved_by->end_early();
-  return cn::evaluate(net, images.held_out(t.options.batch_size, t.network.device), t.options.numbers,
-                      t.options.workers);
+  const auto found = cn::evaluate(net, images.held_out(t.options.batch_size, t.network.device),
+                                  t.options.numbers, t.options.workers);
+  // The loss of the last step does not tell what became of the weights.
+  if (!std::isfinite(found.loss)) {
+    throw cn::error("a number was lost in the last step, or in a held-out image: loss " +
+                    cn::shown(found.loss) + "; first parameter with a NaN or infinity: " +
+                    cn::first_lost(net) + ". Lower the rate, or look at the images.");
+  }
+  return found;
 }
 
 }  // namespace support

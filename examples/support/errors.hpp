@@ -51,6 +51,20 @@ inline std::string message_of_exception(const std::exception& e) {
   return text;
 }
 
+/// What `body` returns; an error in it is told as one of `name`, a piece of work among others. That it was asked to end is no error.
+template <class Body>
+decltype(auto) named_work(const std::string& name, Body&& body) {
+  try {
+    return body();
+  } catch (const ended_early&) {
+    throw;
+  } catch (const usage_error&) {
+    throw;
+  } catch (const std::exception& e) {
+    throw crispnas::error(name + ": " + message_of_exception(e));
+  }
+}
+
 /// Runs `body` and turns what it throws into a message and an exit code. `body` returns the exit code, or
 /// nothing for 0. A pipe that nobody reads any more and a file that may not grow are errors of the call that meets them, with a message,
 /// not the end of the process.

@@ -4,13 +4,16 @@
 #include <fmt/format.h>
 
 #include <crispnas/crispnas.hpp>
+#include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "epoch_log.hpp"
 #include "errors.hpp"
 #include "keeper.hpp"
+#include "lost_watch.hpp"
 #include "methods.hpp"
 
 namespace support {
@@ -181,7 +184,8 @@ inline search_result run_search(const method_choice& method, int kept,
 enum class rate_falls { each_epoch, each_step };
 
 /// Trains the cell of a cut from scratch, in the network it was searched in (same channels, cells and K), for the epochs of `s` over
-/// `images`; returns held-out accuracy in percent. With a keeper it is saved on the way, and goes on from what was saved.
+/// `images`; returns held-out accuracy in percent. With a keeper it is saved on the way, and goes on from what was saved. Throws
+/// crispnas::error where a number is lost.
 inline double train_cut(const method_choice& method, const cn::network_cut& cut, const scale& s,
                         const cn::labelled_images& images, const cn::labelled_images& held_out,
                         std::uint64_t seed, rate_falls falls, const step_callback& on_step = {},
@@ -192,8 +196,10 @@ inline double train_cut(const method_choice& method, const cn::network_cut& cut,
   cn::sgd optimizer(net.weights(), {.rate = s.weight_rate});
   std::int64_t epoch = 1;
   std::int64_t step = 0;  // of it that are done
+  lost_watch lost(net);
   if (saved_by != nullptr) {
     const auto state = [&] {
+      lost.settle_weights();
       cn::named_state all;
       std::vector<std::string> names;
       for (const auto& p : net.named_parameters()) {
@@ -226,9 +232,10 @@ inline double train_cut(const method_choice& method, const cn::network_cut& cut,
       }
       cn::within_memory(
           [&] {
-            const auto b = batches.batch(step);
+            auto b = batches.batch(step);
             cn::step_result result;
             cn::weight_step(net, fixed, optimizer, 5.0, {b.images, b.labels}, result);
+            lost.after_step({epoch, step, optimizer.rate(), std::move(b.indices)}, result);
           },
           [&] { return cn::memory_advice(net, s.batch_size); });
       ++step;
@@ -236,6 +243,7 @@ inline double train_cut(const method_choice& method, const cn::network_cut& cut,
       if (saved_by != nullptr) saved_by->after_step();
     }
   }
+  lost.settle_weights();
   return cn::accuracy(net, fixed,
                       cn::sequential_batches(held_out, {.batch_size = s.batch_size, .device = s.device}));
 }

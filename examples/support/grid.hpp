@@ -245,6 +245,12 @@ class grid {
                      seed, steps, std::move(work)});
   }
 
+  /// Trainings differ in their cells alone.
+  static std::string name_of(const planned_run& one) {
+    const std::string cell = one.configuration.value("genotype", std::string());
+    return cell.empty() ? one.label : one.label + ", " + cell;
+  }
+
   void run_one(const planned_run& one) {
     const auto started = std::chrono::steady_clock::now();
     nlohmann::json result;
@@ -253,7 +259,7 @@ class grid {
           unfinished_folder(one.configuration, one.seed), signals_,
           {.configuration = {{"configuration", one.configuration.dump()}}, .device = options_.device.str()},
           options_.save_after);
-      result = one.work(saved_by);
+      result = named_work(name_of(one), [&] { return one.work(saved_by); });
     }
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     done_.append({{"hash", fingerprint(one.configuration.dump())},

@@ -154,8 +154,18 @@ else()
   message(STATUS "No photographs in '${PHOTOGRAPHS}', so training on them is NOT TESTED")
 endif()
 
-# A damaged line is an error that names it.
+# A training that loses a number ends the run, and is told by its name; no line is made of it, and what is done stays.
+file(WRITE "${SCRATCH}/lost.json" "{${sizes}, \"epochs\": 1, \"weight_rate\": 1e6, \"retrain_epochs\": 10}")
 file(READ "${SCRATCH}/out/ledger.jsonl" whole)
+file(REMOVE "${SCRATCH}/out/ledger.jsonl")
+run(1 "tables: from scratch seed 50[0-9], Genotype.*: a number was lost in epoch [0-9]+, step [0-9]+: loss .*; first parameter with a NaN or infinity: .*images: "
+    -- --table 1 --seeds 1 --scale "${SCRATCH}/lost.json")
+file(READ "${SCRATCH}/out/ledger.jsonl" kept)
+if(kept MATCHES "\"kind\":\"retraining\"" OR NOT kept MATCHES "\"kind\":\"search\"")
+  message(FATAL_ERROR "Of lost numbers a line was made, or the searches are gone.")
+endif()
+
+# A damaged line is an error that names it.
 string(REPLACE "\"K\":4" "\"K\":2" damaged "${whole}")
 file(WRITE "${SCRATCH}/out/ledger.jsonl" "${damaged}")
 run(1 "ledger.jsonl', line 1: it has been changed after it was written. Take the line out" -- --table 4 ${tiny})

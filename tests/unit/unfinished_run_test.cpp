@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <crispnas/genotype/known.hpp>
 #include <csignal>
 #include <cstdint>
@@ -21,6 +22,7 @@
 #include "support/derived_training.hpp"
 #include "support/experiment.hpp"
 #include "support/ledger.hpp"
+#include "support/lost_watch.hpp"
 #include "support/pool.hpp"
 
 namespace cn = crispnas;
@@ -169,6 +171,100 @@ TEST_CASE("a search, stopped or killed after any step") { stopped_and_gone_on_wi
 TEST_CASE("a cut cell from scratch, stopped or killed after any step") { stopped_and_gone_on_with(cut_cell); }
 TEST_CASE("a derived network, stopped or killed after any step") { stopped_and_gone_on_with(derived); }
 
+TEST_CASE("a cut cell from scratch that loses a number: told, neither saved nor measured") {
+  const test::one_thread as_side_by_side;
+  const auto method = support::darts_method("da2s", 8, 4);
+  const auto data = easy(16);
+  cn::any_supernet probe(method.configuration.space, method.configuration.ops, method.configuration.plan,
+                         {.channels = 8, .cells = 3, .classes = 2});
+  auto s = tiny();
+  s.epochs = 40;
+  s.weight_rate = s.last_weight_rate = 1e6;
+  struct saved_always : support::keeper {
+    std::function<cn::named_state()> state;
+    int saved = 0;
+    void begin(std::function<cn::named_state()> given, std::function<std::string()>) override {
+      state = std::move(given);
+    }
+    void after_step() override {
+      for (const auto& [name, value] : state().values()) {
+        CAPTURE(name);
+        CHECK(at::isfinite(value).all().item<bool>());
+      }
+      ++saved;
+    }
+    void after_epoch(int) override {}
+    bool stop() const override { return false; }
+    [[noreturn]] void end_early() override { std::abort(); }
+  } saved_by;
+  int steps = 0;
+  const auto train = [&](support::keeper* keeper) {
+    steps = 0;
+    return message_of([&] {
+      support::train_cut(
+          method, cn::cut_network(probe), s, data, easy(8), 5, support::rate_falls::each_step,
+          [&](const cn::step_progress&) { ++steps; }, keeper);
+    });
+  };
+  for (support::keeper* keeper :
+       {static_cast<support::keeper*>(nullptr), static_cast<support::keeper*>(&saved_by)}) {
+    const auto said = train(keeper);
+    CHECK_SAYS(said, "a number was lost in epoch ");
+    CHECK_SAYS(said, "; first parameter with a NaN or infinity: ");
+    CHECK_SAYS(said, ". Rate 1e+06; images: ");
+    CHECK(steps < 80);
+  }
+  CHECK(saved_by.saved == steps - 1);  // the step that lost it is not saved
+}
+
+TEST_CASE("the weights that the last step leaves are looked at, too: its loss does not tell of them") {
+  cn::any_supernet net(support::darts_method("da2s", 8, 4).configuration.space,
+                       support::darts_method("da2s", 8, 4).configuration.ops,
+                       support::darts_method("da2s", 8, 4).configuration.plan,
+                       {.channels = 8, .cells = 3, .classes = 2});
+  support::lost_watch lost(net);
+  const auto scalar = [](double value) { return torch::full({}, value); };
+  cn::step_result fine;
+  fine.weight_loss = scalar(1);
+  fine.gradient_norm = scalar(2);
+  lost.after_step({3, 4, 0.5, {7, 8}}, fine);
+  lost.settle_weights();
+  net.parameters().front().detach().fill_(INFINITY);
+  lost.settle_weights();  // of a step that it has settled already
+  lost.after_step({3, 5, 0.5, {7, 8}}, fine);
+  for (int again = 0; again < 2; ++again) {
+    CHECK_SAYS(message_of([&] { lost.settle_weights(); }),
+               "a number was lost in epoch 3, step 6: loss 1, gradient norm 2; first parameter with a NaN or "
+               "infinity: " +
+                   net.named_parameters().keys().front());
+    CHECK_SAYS(message_of([&] { lost.settle_weights(); }), ". Rate 0.5; images: 7, 8.");
+  }
+  cn::step_result bad = fine;
+  bad.gradient_norm = scalar(NAN);
+  support::lost_watch other(net);
+  other.after_step({1, 0, 0.5, {1}}, bad);
+  CHECK_SAYS(message_of([&] {
+               other.after_step({1, 1, 0.5, {2}}, fine);
+             }),
+             "epoch 1, step 1: loss 1, gradient norm nan");
+}
+
+TEST_CASE("a derived network that loses a number has no accuracy") {
+  const auto data = easy(16);
+  support::derived_training training{
+      cn::known::darts_v2, {.channels = 4, .cells = 3, .classes = 2}, cn::presets::cifar_recipe()};
+  training.options.epochs = 1;
+  training.options.batch_size = 16;  // one step, whose loss is fine
+  training.options.rate = 1e38;
+  training.options.weight_decay = 100;
+  const support::training_images images{
+      cn::training_set_of(data), [&](std::int64_t batch_size, at::Device) {
+        return cn::batch_source(cn::sequential_batches(data, {.batch_size = batch_size}));
+      }};
+  CHECK_SAYS(message_of([&] { support::train_derived(training, images); }),
+             "a number was lost in the last step, or in a held-out image: loss ");
+}
+
 TEST_CASE("between two saves time passes") {
   const temporary_folder folder;
   const support::stop_signals signals;
@@ -227,6 +323,13 @@ TEST_CASE("side by side: threads that the system does not start") {
   can_start = 2;
   support::run_side_by_side(jobs, 4, few);
   CHECK(done == 5);
+}
+
+TEST_CASE("side by side: an error is told with the name of its work, a stop is not") {
+  CHECK(message_of([] { support::named_work("one", [] { throw cn::error("no room"); }); }) == "one: no room");
+  CHECK(support::named_work("one", [] { return 3; }) == 3);
+  CHECK_THROWS_AS(support::named_work("one", [] { throw support::ended_early("asked to", 143); }),
+                  support::ended_early);
 }
 
 TEST_CASE(
