@@ -18,11 +18,10 @@
 #include <vector>
 
 #include "experiment.hpp"
+#include "grid_configuration.hpp"
 #include "ledger.hpp"
-#include "output.hpp"
 #include "pool.hpp"
 #include "progress.hpp"
-#include "regularizers.hpp"
 #include "search_json.hpp"
 #include "setting.hpp"
 #include "stop_signals.hpp"
@@ -33,27 +32,6 @@
 #endif
 
 namespace support {
-
-/// A search of the DARTS cell, and the budgets that its super-network is cut to.
-struct search_request {
-  std::string method = "da2s";  ///< one of method_names, or authors_code, or fair_darts
-  int kept = 8;
-  std::vector<int> cuts{8};
-  std::string order = "first";
-  std::string c = "linear";  ///< schedules of equation 7
-  std::string op = "delayed log";
-  std::string edge = "const";
-  double factor = 1.0;  ///< on the regularizer, beside the scale's strength
-};
-
-namespace detail {
-template <int K>
-struct fair_darts {
-  static cn::configuration configuration() {
-    return cn::configuration_of<cn::fair_darts_spec<cn::partial_channels<K>>>();
-  }
-};
-}  // namespace detail
 
 class grid {
  public:
@@ -76,14 +54,15 @@ class grid {
     return line == nullptr ? nullptr : &(*line)["result"];
   }
   const nlohmann::json* retraining(const setting& s, const std::string& genotype, std::uint64_t seed) const {
-    const auto* line = done_.find(fingerprint(configuration_of(s, genotype).dump()), seed);
+    const auto* line =
+        done_.find(fingerprint(configuration_of(s, genotype, options_.device.is_cuda()).dump()), seed);
     return line == nullptr ? nullptr : &(*line)["result"];
   }
 
   /// The whole line of the ledger: the result, and what it was got by; null where it is not done.
   const nlohmann::json* search_line(const setting& s, const search_request& request,
                                     std::uint64_t seed) const {
-    return done_.find(fingerprint(configuration_of(s, request).dump()), seed);
+    return done_.find(fingerprint(configuration_of(s, request, options_.device.is_cuda()).dump()), seed);
   }
 
   static cn::space_table space_of(const setting& s, const search_request& request) {
@@ -93,7 +72,8 @@ class grid {
   /// Puts a search on the list of what to run, unless it is done or already there.
   void plan(const setting& s, const search_request& request, std::uint64_t seed) {
     const auto steps = s.search.epochs * (s.train.size() / 2 / s.search.batch_size);
-    add(s, configuration_of(s, request), seed, steps, fmt::format("{} {}/14", request.method, request.kept),
+    add(s, configuration_of(s, request, options_.device.is_cuda()), seed, steps,
+        fmt::format("{} {}/14", request.method, request.kept),
         [this, &s, request, seed](keeper& saved_by) { return run_search(s, request, seed, saved_by); });
   }
   void plan(const setting& s, const std::string& genotype, std::uint64_t seed) {
@@ -101,7 +81,7 @@ class grid {
     const std::int64_t steps =
         s.transfer ? s.sizes.imagenet_epochs * batches(s.transfer->train, s.sizes.imagenet_batch_size)
                    : s.retraining.epochs * batches(s.train.size(), s.retraining.batch_size);
-    add(s, configuration_of(s, genotype), seed, steps, "from scratch",
+    add(s, configuration_of(s, genotype, options_.device.is_cuda()), seed, steps, "from scratch",
         [this, &s, genotype, seed](keeper& saved_by) { return run_retraining(s, genotype, seed, saved_by); });
   }
 
@@ -148,89 +128,6 @@ class grid {
     std::int64_t steps;
     std::function<nlohmann::json(keeper&)> work;
   };
-
-  static method_choice method_of(const setting& s, const search_request& request) {
-    method_choice method;
-    if (request.method == "authors_code") {
-      method = {"authors_code", cn::configuration_of<cn::authors_code_spec>(), 1.0};
-    } else if (request.method == "fair_darts") {
-      method = {"fair_darts", detail::with_partial<detail::fair_darts>(s.search.partial), 1.0};
-    } else {
-      method = darts_method(request.method, request.kept, s.search.partial);
-      if (request.method == "da2s")
-        method.configuration.regularizer = da2s_with(request.c, request.op, request.edge);
-    }
-    method.strength *= request.factor;
-    return method;
-  }
-
-  static scale scale_of(const setting& s, const search_request& request) {
-    scale own = s.search;
-    own.order = order_of(request.order);
-    if (request.method == "authors_code") own.others.alpha_warmup = cn::presets::authors_code().alpha_warmup;
-    return own;
-  }
-
-  nlohmann::json common(const setting& s, const char* kind) const {
-    return {{"kind", kind},
-            {"recipe", 1},  // raised when what a configuration means changes
-            {"data",
-             {{"name", s.data},
-              {"images", s.train.size()},
-              {"held_out", s.held_out.size()},
-              {"fingerprint", s.data_fingerprint}}},
-            {"device", options_.device.is_cuda() ? "cuda" : "cpu"}};
-  }
-
-  nlohmann::json configuration_of(const setting& s, const search_request& request) const {
-    const auto method = method_of(s, request);
-    const auto own = scale_of(s, request);
-    auto json = common(s, "search");
-    json["method"] = request.method;
-    if (request.method == "fair_darts")
-      json["recipe"] = 2;  // since its sigmoids count as shares in the entropy
-    json["order"] = request.order;
-    json["kept"] = request.kept;
-    json["cuts"] = request.cuts;
-    if (request.method == "da2s")
-      json["schedules"] = {{"lambda_c", request.c}, {"lambda_1", request.op}, {"lambda_2", request.edge}};
-    json["K"] = method.configuration.space.partial;
-    json["channels"] = own.channels;
-    json["cells"] = own.cells;
-    json["epochs"] = own.epochs;
-    json["batch"] = own.batch_size;
-    json["options"] = options_json(search_options_of(own, s.train.size(), method.strength * own.strength, 0));
-    return json;
-  }
-
-  nlohmann::json configuration_of(const setting& s, const std::string& genotype) const {
-    auto json = common(s, "retraining");
-    const auto& r = s.retraining;
-    json["genotype"] = genotype;
-    if (s.transfer || s.sizes.retrain == "derived") {
-      json["network"] = s.transfer ? "imagenet" : "cifar";
-      json["training"] = to_json(training_of(s, cn::parse_genotype(genotype), 0));
-      if (s.transfer) {
-        json["data"] = {{"name", "photographs"},
-                        {"images", s.transfer->train},
-                        {"held_out", s.transfer->held_out},
-                        {"fingerprint", s.transfer->fingerprint}};
-      }
-      return json;
-    }
-    json["network"] = s.sizes.retrain;
-    json["K"] = r.partial;
-    json["channels"] = r.channels;
-    json["cells"] = r.cells;
-    json["epochs"] = r.epochs;
-    json["batch"] = r.batch_size;
-    json["weight_rate"] = r.weight_rate;
-    json["last_weight_rate"] = r.last_weight_rate;
-    json["crop_padding"] = r.augment.crop_padding;
-    json["flip"] = r.augment.flip;
-    json["cutout"] = r.augment.cutout;
-    return json;
-  }
 
   void add(const setting& s, nlohmann::json configuration, std::uint64_t seed, std::int64_t steps,
            const std::string& label, std::function<nlohmann::json(keeper&)> work) {
