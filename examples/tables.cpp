@@ -16,6 +16,7 @@
 #include "support/figures.hpp"
 #include "support/grid.hpp"
 #include "support/ledger.hpp"
+#include "support/ledger_search.hpp"
 #include "support/report.hpp"
 #include "support/stop_signals.hpp"
 #include "support/table_pages.hpp"
@@ -156,19 +157,20 @@ void write_picture(const std::filesystem::path& out, report_parts& parts, const 
 void add_search(report_parts& parts, const support::grid& grid, const support::setting& s, const arm& a,
                 std::uint64_t seed) {
   const auto* line = a.random ? nullptr : grid.search_line(s, a.request, seed);
-  const auto* cut = line == nullptr ? nullptr : support::cut_of((*line)["result"], a.kept);
-  if (cut == nullptr || (*cut)["genotype"] == "" || !parts.cuts.insert(cut).second) return;
-  const auto& gap = (*cut)["gap"];
+  const auto* cut = line == nullptr ? nullptr : support::cut_of(line->at("result"), a.kept);
+  const auto found = support::genotype_text(cut);
+  if (found.empty() || !parts.cuts.insert(cut).second) return;
+  const auto& gap = cut->at("gap");
   support::search_report r;
   r.title = fmt::format("{}, {}/14, seed {}: {:.1f} -> {:.1f} %", a.name, a.kept, seed,
-                        gap["before"].get<double>(), gap["after"].get<double>());
+                        gap.at("before").get<double>(), gap.at("after").get<double>());
   r.scale = fmt::format("scale '{}': {}: {}", s.sizes.name, s.data,
                         support::scale_text(s.search, s.train.size(), s.held_out.size()));
-  r.configuration = support::facts_of((*line)["configuration"]);
+  r.configuration = support::facts_of(line->at("configuration"));
   r.accuracies = support::gap_rows(gap);
-  r.seconds = (*line)["result"]["search_seconds"].get<double>();
-  r.history = support::history_of(support::grid::space_of(s, a.request), (*line)["result"]);
-  r.found = cn::parse_genotype((*cut)["genotype"].get<std::string>());
+  r.seconds = line->at("result").at("search_seconds").get<double>();
+  r.history = support::history_of(support::grid::space_of(s, a.request), line->at("result"));
+  r.found = cn::parse_genotype(found);
   parts.searches.push_back(std::move(r));
 }
 
@@ -203,7 +205,8 @@ int write_figure(const std::filesystem::path& out, report_parts& parts, const su
                   support::figure_4(*search, title));
     support::write_file(out / (stem + ".csv"), support::weights_csv(*search));
   } else {
-    const auto text = (*support::cut_of(*search, 8))["genotype"].get<std::string>();
+    const auto text = support::genotype_text(support::cut_of(*search, 8));
+    if (text.empty()) return 0;
     const auto found = cn::parse_genotype(text);
     write_picture(out, parts, stem + "-normal.svg", fmt::format("Figure 6: normal cell, seed {}", seed),
                   cn::to_svg(found.normal, "normal cell, " + title));

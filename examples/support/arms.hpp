@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "grid.hpp"
+#include "ledger_search.hpp"
 #include "measured.hpp"
 #include "schedules.hpp"
 
@@ -104,14 +105,6 @@ inline std::string random_genotype(int kept, std::uint64_t seed, int number, int
   return cn::to_text(grid::random_cell(kept, cell, partial));
 }
 
-/// The cut to a budget in the result of a search; null where it was not cut to that.
-inline const nlohmann::json* cut_of(const nlohmann::json& search, int kept) {
-  for (const auto& cut : search["cuts"]) {
-    if (cut["kept"] == kept) return &cut;
-  }
-  return nullptr;
-}
-
 inline void plan_searches(grid& runs, const setting& s, const std::vector<arm>& arms, seed_range seeds) {
   for (std::uint64_t i = 0; i < seeds.count; ++i) {
     for (const auto& a : arms) {
@@ -128,8 +121,7 @@ inline std::vector<std::string> genotypes_of(const grid& runs, const setting& s,
     for (int n = 0; n < s.sizes.random_cells; ++n)
       found.push_back(random_genotype(a.kept, seed, n, s.search.partial));
   } else if (const auto* search = runs.search(s, a.request, seed)) {
-    const auto* cut = cut_of(*search, a.kept);
-    const auto text = cut == nullptr ? std::string() : (*cut)["genotype"].get<std::string>();
+    const auto text = genotype_text(cut_of(*search, a.kept));
     if (!text.empty()) found.push_back(text);
   }
   return found;
@@ -158,21 +150,21 @@ inline measured measure(const grid& runs, const setting& s, const arm& a, seed_r
       m.genotypes.push_back(genotype);
       const auto* trained = a.retrained ? runs.retraining(s, genotype, training_seed(seed)) : nullptr;
       if (trained != nullptr) {
-        m.error.push_back((*trained)["error"].get<double>());
-        if (trained->contains("top5_error")) m.top5_error.push_back((*trained)["top5_error"].get<double>());
+        m.error.push_back(trained->at("error").get<double>());
+        if (trained->contains("top5_error")) m.top5_error.push_back(trained->at("top5_error").get<double>());
       }
     }
     const auto* line = a.random ? nullptr : runs.search_line(s, a.request, seed);
-    const auto* search = line == nullptr ? nullptr : &(*line)["result"];
+    const auto* search = line == nullptr ? nullptr : &line->at("result");
     const auto* cut = search == nullptr ? nullptr : cut_of(*search, a.kept);
     if (cut == nullptr) continue;
     m.seeds.push_back(seed);
-    m.before.push_back((*cut)["gap"]["before"].get<double>());
-    m.after.push_back((*cut)["gap"]["after"].get<double>());
-    m.op_entropy.push_back((*search)["op_entropy"].get<double>());
-    if (!(*search)["edge_entropy"].is_null())
-      m.edge_entropy.push_back((*search)["edge_entropy"].get<double>());
-    m.seconds.push_back((*search)["search_seconds"].get<double>());
+    m.before.push_back(cut->at("gap").at("before").get<double>());
+    m.after.push_back(cut->at("gap").at("after").get<double>());
+    m.op_entropy.push_back(search->at("op_entropy").get<double>());
+    if (const auto& entropy = search->at("edge_entropy"); !entropy.is_null())
+      m.edge_entropy.push_back(entropy.get<double>());
+    m.seconds.push_back(search->at("search_seconds").get<double>());
     m.devices.push_back(line->value("device", std::string()));
   }
   return m;

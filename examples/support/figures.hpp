@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "ledger_search.hpp"
 #include "measured.hpp"
 #include "panels.hpp"
 #include "schedules.hpp"
@@ -29,14 +30,15 @@ inline std::string edge_name(std::size_t e) {
 /// The weight of an op of an edge at the end of each epoch, in the normal cell.
 inline std::vector<double> op_history(const nlohmann::json& search, std::size_t edge, std::size_t op) {
   std::vector<double> values;
-  for (const auto& epoch : search["epochs"])
-    values.push_back(epoch["ops"][0][edge * darts_ops.size() + op].get<double>());
+  for (const auto& epoch : search.at("epochs"))
+    values.push_back(epoch.at("ops").at(0).at(edge * darts_ops.size() + op).get<double>());
   return values;
 }
 inline std::vector<double> edge_history(const nlohmann::json& search, std::size_t edge) {
   std::vector<double> values;
-  for (const auto& epoch : search["epochs"]) {
-    if (!epoch["edges"][0].is_null()) values.push_back(epoch["edges"][0][edge].get<double>());
+  for (const auto& epoch : search.at("epochs")) {
+    const auto& weights = epoch.at("edges").at(0);
+    if (!weights.is_null()) values.push_back(weights.at(edge).get<double>());
   }
   return values;
 }
@@ -80,15 +82,17 @@ inline std::string weights_csv(const nlohmann::json& search) {
   std::string csv = "epoch,cell,from,to,edge_weight";
   for (const auto& op : detail::darts_ops) csv += "," + std::string(op);
   csv += "\r\n";
-  for (const auto& epoch : search["epochs"]) {
-    for (std::size_t type = 0; type < epoch["ops"].size(); ++type) {
+  for (const auto& epoch : search.at("epochs")) {
+    for (std::size_t type = 0; type < epoch.at("ops").size(); ++type) {
       for (std::size_t e = 0; e < detail::darts_edges.size(); ++e) {
-        const auto& edges = epoch["edges"][type];
-        csv += fmt::format("{},{},{},{},{}", epoch["epoch"].get<int>(), type == 0 ? "normal" : "reduction",
-                           detail::darts_edges[e].from, detail::darts_edges[e].to,
-                           edges.is_null() ? std::string() : fmt::format("{:.5f}", edges[e].get<double>()));
+        const auto& edges = epoch.at("edges").at(type);
+        csv +=
+            fmt::format("{},{},{},{},{}", epoch.at("epoch").get<int>(), type == 0 ? "normal" : "reduction",
+                        detail::darts_edges[e].from, detail::darts_edges[e].to,
+                        edges.is_null() ? std::string() : fmt::format("{:.5f}", edges.at(e).get<double>()));
         for (std::size_t o = 0; o < detail::darts_ops.size(); ++o)
-          csv += fmt::format(",{:.5f}", epoch["ops"][type][e * detail::darts_ops.size() + o].get<double>());
+          csv += fmt::format(",{:.5f}",
+                             epoch.at("ops").at(type).at(e * detail::darts_ops.size() + o).get<double>());
         csv += "\r\n";
       }
     }
@@ -147,11 +151,12 @@ inline std::string figure_1(const std::vector<node_cut>& panels, const std::stri
     const double y0 = top + double(row) * panel_height;
     svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"13\">{}</text>\n", x0, y0 + 12,
                        crispnas::detail::escaped(p.title));
-    if (p.search == nullptr || p.cut == nullptr) {
+    const std::string genotype = genotype_text(p.cut);
+    if (p.search == nullptr || genotype.empty()) {
       svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">not run</text>\n", x0, y0 + 34);
       continue;
     }
-    const auto found = crispnas::parse_genotype((*p.cut)["genotype"].get<std::string>());
+    const auto found = crispnas::parse_genotype(genotype);
     double y = y0 + 24;
     for (std::size_t e = 0; e < detail::darts_edges.size(); ++e) {
       if (detail::darts_edges[e].to != 3) continue;

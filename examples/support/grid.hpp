@@ -51,18 +51,17 @@ class grid {
   /// The result of a search or of a retraining; null where it is not done.
   const nlohmann::json* search(const setting& s, const search_request& request, std::uint64_t seed) const {
     const auto* line = search_line(s, request, seed);
-    return line == nullptr ? nullptr : &(*line)["result"];
+    return line == nullptr ? nullptr : &line->at("result");
   }
   const nlohmann::json* retraining(const setting& s, const std::string& genotype, std::uint64_t seed) const {
-    const auto* line =
-        done_.find(fingerprint(configuration_of(s, genotype, options_.device.is_cuda()).dump()), seed);
-    return line == nullptr ? nullptr : &(*line)["result"];
+    const auto* line = line_of(configuration_of(s, genotype, options_.device.is_cuda()), seed);
+    return line == nullptr ? nullptr : &line->at("result");
   }
 
   /// The whole line of the ledger: the result, and what it was got by; null where it is not done.
   const nlohmann::json* search_line(const setting& s, const search_request& request,
                                     std::uint64_t seed) const {
-    return done_.find(fingerprint(configuration_of(s, request, options_.device.is_cuda()).dump()), seed);
+    return line_of(configuration_of(s, request, options_.device.is_cuda()), seed);
   }
 
   static cn::space_table space_of(const setting& s, const search_request& request) {
@@ -129,10 +128,24 @@ class grid {
     std::function<nlohmann::json(keeper&)> work;
   };
 
+  /// What the ledger has of a configuration and a seed; null where there is nothing. Another configuration can have the same fingerprint
+  /// where somebody made it to.
+  const nlohmann::json* line_of(const nlohmann::json& configuration, std::uint64_t seed) const {
+    const std::string hash = fingerprint(configuration.dump());
+    const auto* line = done_.find(hash, seed);
+    if (line != nullptr && line->at("configuration") != configuration) {
+      throw cn::error(fmt::format(
+          "ledger '{}': the line of hash {} and seed {} is of another configuration than the hash says. Take "
+          "the line out; its work is then done again.",
+          done_.path().string(), hash, seed));
+    }
+    return line;
+  }
+
   void add(const setting& s, nlohmann::json configuration, std::uint64_t seed, std::int64_t steps,
            const std::string& label, std::function<nlohmann::json(keeper&)> work) {
     const std::pair<std::string, std::uint64_t> key{fingerprint(configuration.dump()), seed};
-    if (done_.find(key.first, seed) != nullptr) {  // a run that was killed right after that left its folder
+    if (line_of(configuration, seed) != nullptr) {  // a run that was killed right after that left its folder
       remove_unfinished(configuration, seed);
       return;
     }

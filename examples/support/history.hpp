@@ -1,10 +1,13 @@
 // What happened in a search, epoch by epoch, as plain numbers: what the report, the files beside it and TensorBoard show.
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <crispnas/genotype/genotype.hpp>
 #include <crispnas/spec/edge.hpp>
+#include <crispnas/spec/table.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +49,33 @@ struct search_history {
   std::vector<epoch_history> epochs;
   std::vector<cell_history> cells;
 };
+
+/// What a search in `space` has weights of, and no epochs yet.
+inline search_history empty_history(const cn::space_table& space) {
+  search_history history;
+  history.ops.assign(space.op_names.begin(), space.op_names.end());
+  for (int type = 0; type < space.cell_types(); ++type) {
+    const cn::cell_table& table = space.cell(type);
+    cell_history cell;
+    cell.name = type == 0 ? "normal" : "reduction";
+    cell.inputs = table.inputs;
+    cell.nodes = table.nodes;
+    std::vector<std::size_t> place(table.edges.size());
+    for (std::size_t e = 0; e < table.edges.size(); ++e) {
+      place[e] = cell.edges.size();
+      if (table.has(e)) cell.edges.push_back(table.edges[e]);
+    }
+    for (const auto& group : table.groups) {
+      const std::uint64_t members = group.edges & table.present;
+      if (!space.has_edge_weights() || group.kept >= std::popcount(members)) continue;  // nothing to choose
+      cell.groups.emplace_back();
+      for (std::size_t e = 0; e < table.edges.size(); ++e)
+        if (members >> e & 1U) cell.groups.back().push_back(place[e]);
+    }
+    history.cells.push_back(std::move(cell));
+  }
+  return history;
+}
 
 /// Entropy of non-negative weights as a share of the largest one possible: 1 is undecided, 0 is crisp.
 inline double entropy_share(const std::vector<double>& weights) {

@@ -19,6 +19,7 @@
 
 #include "bounded_json.hpp"
 #include "fingerprint.hpp"
+#include "ledger_lines.hpp"
 
 namespace support {
 
@@ -46,11 +47,13 @@ inline nlohmann::json parse_ledger_line(std::string_view text) {
                      line["result"].is_object() && line.contains("sum") && line["sum"].is_string();
   if (!whole) throw crispnas::error("hash, seed, result or sum is missing");
   if (line["sum"] != ledger_sum(line)) throw crispnas::error("it has been changed after it was written");
+  check_ledger_result(line);
   return line;
 }
 
-/// A line is an object with `hash` (of the configuration), `seed`, `result`, whatever else the caller keeps, and `sum`, a fingerprint
-/// of the rest, so that a line that was damaged or edited is never taken for a measurement.
+/// A line is an object with `hash` (of the configuration), `seed`, `configuration`, `result`, whatever else the caller keeps, and `sum`, a
+/// fingerprint of the rest, so that a line that was damaged is never taken for a measurement. The result of a line that it gives has the
+/// shape of its kind.
 class ledger {
  public:
   /// Throws crispnas::error that names file and line for a damaged line, and for a file that cannot be opened or is in use. `calls`

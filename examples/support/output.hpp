@@ -82,32 +82,6 @@ inline epoch_history history_of(const epoch_record& record) {
   return epoch;
 }
 
-/// What a search in `space` has weights of, and no epochs yet.
-inline search_history empty_history(const cn::space_table& space) {
-  search_history history;
-  history.ops.assign(space.op_names.begin(), space.op_names.end());
-  for (int type = 0; type < space.cell_types(); ++type) {
-    const cn::cell_table& table = space.cell(type);
-    cell_history cell;
-    cell.name = type == 0 ? "normal" : "reduction";
-    cell.inputs = table.inputs;
-    cell.nodes = table.nodes;
-    std::vector<std::size_t> place(table.edges.size());
-    for (std::size_t e = 0; e < table.edges.size(); ++e) {
-      place[e] = cell.edges.size();
-      if (table.has(e)) cell.edges.push_back(table.edges[e]);
-    }
-    for (const auto& group : table.groups) {
-      if (!space.has_edge_weights() || !cn::detail::has_choice(table, group)) continue;
-      cell.groups.emplace_back();
-      for (const auto e : cn::detail::present_members(table, group))
-        cell.groups.back().push_back(place[static_cast<std::size_t>(e)]);
-    }
-    history.cells.push_back(std::move(cell));
-  }
-  return history;
-}
-
 /// The epochs of a search in `space`.
 inline search_history history_of(const cn::space_table& space, const std::vector<epoch_record>& records) {
   search_history history = empty_history(space);
@@ -275,7 +249,7 @@ inline std::vector<std::pair<std::string, double>> gap_rows(const nlohmann::json
   report.edges_cut = gap.at("edges_cut").get<double>();
   report.after_soft_edges = gap.at("after_soft_edges").get<double>();
   if (gap.contains("after_batch_norm_reestimated"))
-    report.after_reestimated = gap["after_batch_norm_reestimated"].get<double>();
+    report.after_reestimated = gap.at("after_batch_norm_reestimated").get<double>();
   return gap_rows(report);
 }
 

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <crispnas/crispnas.hpp>
 #include <cstddef>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
@@ -100,45 +99,6 @@ inline nlohmann::json search_json(const cn::space_table& space, const search_res
   json["op_entropy"] = ops;
   json["edge_entropy"] = edges;
   return json;
-}
-
-/// The epochs as the report draws them. A ledger has no accuracies of single epochs, whose chart is then left out.
-inline search_history history_of(const cn::space_table& space, const nlohmann::json& search) {
-  constexpr double none = std::numeric_limits<double>::quiet_NaN();
-  const auto number = [](const nlohmann::json& value) {
-    return value.is_null() ? none : value.get<double>();
-  };
-  search_history history = empty_history(space);
-  for (const auto& epoch : search.at("epochs")) {
-    epoch_history one;
-    one.epoch = epoch.at("epoch").get<int>();
-    one.weight_rate = number(epoch.value("weight_rate", nlohmann::json()));
-    one.train_loss = number(epoch.at("train_loss"));
-    one.train_accuracy = number(epoch.at("train_accuracy"));
-    one.arch_loss = number(epoch.at("arch_loss"));
-    one.before = one.after = none;
-    one.seconds = number(epoch.at("seconds"));
-    const auto terms = epoch.value("terms", nlohmann::json::object());
-    for (const auto& [name, term] : terms.items())
-      one.terms.push_back({name, number(term.at(0)), number(term.at(1))});
-    history.epochs.push_back(std::move(one));
-    for (std::size_t type = 0; type < history.cells.size(); ++type) {
-      auto& cell = history.cells[type];
-      const cn::cell_table& table = space.cell(static_cast<int>(type));
-      const auto ops = epoch.at("ops").at(type).get<std::vector<double>>();
-      const auto& edges = epoch.at("edges").at(type);
-      const auto count = static_cast<std::ptrdiff_t>(history.ops.size());
-      cell.op_weights.emplace_back();
-      if (!edges.is_null()) cell.edge_weights.emplace_back();
-      for (std::size_t e = 0; e < table.edges.size(); ++e) {
-        if (!table.has(e)) continue;
-        const auto first = ops.begin() + static_cast<std::ptrdiff_t>(e) * count;
-        cell.op_weights.back().emplace_back(first, first + count);
-        if (!edges.is_null()) cell.edge_weights.back().push_back(edges.at(e).get<double>());
-      }
-    }
-  }
-  return history;
 }
 
 }  // namespace support

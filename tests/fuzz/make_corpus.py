@@ -79,8 +79,33 @@ def ledger_line(line):
     return json.dumps({**line, "sum": f"{state:016x}"})
 
 
-put("ledger", "whole", ledger_line({"hash": "0123456789abcdef", "seed": 3, "result": {"after": 78.5, "cells": ["a", "b"]}, "seconds": 12.25}))
-put("ledger", "edited", ledger_line({"hash": "a", "seed": 3, "result": {"after": 78.5}}).replace("78.5", "98.5"))
+def of_kind(kind, result):
+    return ledger_line({"hash": "a", "seed": 3, "configuration": {"kind": kind, "K": 4}, "device": "a CPU", "result": result})
+
+
+def search_result(epochs=2, ops=14 * 7, edges=(14, 14)):
+    weights = [[0.5] * ops for _ in range(2)]
+    shares = [[0.25] * count if count else None for count in edges]
+    return {"search_seconds": 2.5, "op_entropy": 0.5, "edge_entropy": None,
+            "epochs": [{"epoch": e + 1, "train_loss": 2.5, "train_accuracy": 12.5, "arch_loss": None, "weight_rate": 0.1, "seconds": 1.5,
+                        "terms": {"op_entropy": [1.5, 2]}, "ops": weights, "edges": shares} for e in range(epochs)],
+            "cuts": [{"kept": 8, "genotype": f"Genotype(normal={genes}, normal_concat=range(2, 6), reduce={genes}, reduce_concat=range(2, 6))",
+                      "gap": {"before": 50, "after": 12.5, "ops_cut": 25, "edges_cut": 25, "after_soft_edges": 12.5}}]}
+
+
+put("ledger", "whole", of_kind("retraining", {"error": 12.5, "top5_error": 2.5, "loss": None}))
+put("ledger", "edited", of_kind("retraining", {"error": 78.5}).replace("78.5", "98.5"))
+genes = "[('skip_connect', 0), ('skip_connect', 1), ('sep_conv_3x3', 0), ('sep_conv_3x3', 2)]"
+put("ledger", "search", of_kind("search", search_result()))
+put("ledger", "without-edge-weights", of_kind("search", search_result(1, edges=(0, 0))))
+# With a sum that is right, as somebody makes them who wants tables to read what is not there.
+put("ledger", "few-ops", of_kind("search", search_result(1, ops=7)))
+put("ledger", "few-edges", of_kind("search", search_result(1, edges=(14, 3))))
+put("ledger", "no-epochs", of_kind("search", search_result(0)))
+put("ledger", "no-cuts", of_kind("search", {**search_result(1), "cuts": []}))
+put("ledger", "no-entropy", of_kind("search", {k: v for k, v in search_result(1).items() if k != "op_entropy"}))
+put("ledger", "no-error", of_kind("retraining", {}))
+put("ledger", "no-kind", ledger_line({"hash": "a", "seed": 3, "result": {"error": 12.5}}))
 put("ledger", "lacks", json.dumps({"hash": "a", "seed": -1, "result": []}))
 
 put("scale", "some", json.dumps({"epochs": 2, "images": 400, "weight_rate": 0.05, "tables": {"2": {"epochs": 3}, "3": {"retrain": "derived"}}}))

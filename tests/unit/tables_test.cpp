@@ -3,8 +3,10 @@
 
 #include <cerrno>
 #include <cmath>
+#include <crispnas/spec/spec.hpp>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -18,6 +20,8 @@
 #include "files.hpp"
 #include "support/figures.hpp"
 #include "support/ledger.hpp"
+#include "support/ledger_lines.hpp"
+#include "support/ledger_search.hpp"
 #include "support/measured.hpp"
 #include "support/statistics.hpp"
 #include "support/table_pages.hpp"
@@ -31,8 +35,39 @@ using tests::temporary_folder;
 
 namespace {
 
+const char* const cell_3 =
+    "Genotype(normal=[0->3 sep_conv_3x3, 1->4 skip_connect, 3->5 skip_connect], normal_concat=[3, 4, 5], "
+    "reduce=[0->2 max_pool_3x3, 1->4 skip_connect, 0->5 skip_connect], reduce_concat=[2, 4, 5])";
+const char* const other_3 =
+    "Genotype(normal=[0->3 sep_conv_3x3, 1->4 sep_conv_3x3, 0->5 skip_connect], normal_concat=[3, 4, 5], "
+    "reduce=[0->2 max_pool_3x3, 1->4 skip_connect, 0->5 skip_connect], reduce_concat=[2, 4, 5])";
+
 nlohmann::json line(const std::string& hash, unsigned seed, double value) {
-  return {{"hash", hash}, {"seed", seed}, {"K", 4}, {"result", {{"error", value}}}};
+  return {{"hash", hash},
+          {"seed", seed},
+          {"K", 4},
+          {"configuration", {{"kind", "retraining"}}},
+          {"result", {{"error", value}}}};
+}
+
+/// What the ledger keeps of a search of two epochs.
+nlohmann::json search_line() {
+  nlohmann::json result{{"search_seconds", 1.5}, {"op_entropy", 0.5}, {"edge_entropy", nullptr}};
+  for (int epoch = 1; epoch <= 2; ++epoch) {
+    nlohmann::json one{{"epoch", epoch},       {"train_loss", 2.5}, {"train_accuracy", 12.5},
+                       {"arch_loss", nullptr}, {"seconds", 1},      {"terms", {{"op_entropy", {1.5, 2}}}}};
+    for (int type = 0; type < 2; ++type) {
+      one["ops"].push_back(std::vector<double>(std::size_t{14} * 7, 1.0 / 7));
+      one["edges"].push_back(std::vector<double>(14, 0.25 * epoch));
+    }
+    result["epochs"].push_back(one);
+  }
+  result["cuts"].push_back(
+      {{"kept", 3},
+       {"genotype", cell_3},
+       {"gap",
+        {{"before", 50}, {"after", 12.5}, {"ops_cut", 25}, {"edges_cut", 25}, {"after_soft_edges", 12.5}}}});
+  return {{"hash", "a"}, {"seed", 0U}, {"configuration", {{"kind", "search"}}}, {"result", result}};
 }
 
 std::string read(const std::filesystem::path& path) {
@@ -47,13 +82,6 @@ std::string two_lines(const std::filesystem::path& path) {
   done.append(line("a", 1, 1.0 / 3));
   return read(path);
 }
-
-const char* const cell_3 =
-    "Genotype(normal=[0->3 sep_conv_3x3, 1->4 skip_connect, 3->5 skip_connect], normal_concat=[3, 4, 5], "
-    "reduce=[0->2 max_pool_3x3, 1->4 skip_connect, 0->5 skip_connect], reduce_concat=[2, 4, 5])";
-const char* const other_3 =
-    "Genotype(normal=[0->3 sep_conv_3x3, 1->4 sep_conv_3x3, 0->5 skip_connect], normal_concat=[3, 4, 5], "
-    "reduce=[0->2 max_pool_3x3, 1->4 skip_connect, 0->5 skip_connect], reduce_concat=[2, 4, 5])";
 
 support::measured arm(const std::string& name, int kept, std::vector<double> errors, double lost = 0) {
   support::measured m;
@@ -153,6 +181,111 @@ TEST_CASE("ledger: any other damage is an error that names file and line") {
     CHECK_SAYS(opened(changed, mode), "line 1: it has been changed");
     CHECK(read(path) == changed);
   }
+}
+
+TEST_CASE("ledger: a line with a sum that is right and a result of another shape is an error, too") {
+  using pointer = nlohmann::json::json_pointer;
+  const temporary_folder folder;
+  // Without reading it, whatever its sum: somebody can make that again.
+  const auto opened = [&](nlohmann::json line) {
+    line["sum"] = support::ledger_sum(line);
+    const auto path = folder.write("ledger.jsonl", line.dump() + "\n");
+    return message_of([&] { const ledger l(path, ledger_mode::read); });
+  };
+  const auto with = [&](nlohmann::json line, const char* where, const nlohmann::json& value) {
+    line[pointer(where)] = value;
+    return opened(line);
+  };
+  const auto without = [&](nlohmann::json line, const char* where) {
+    auto& owner = line[pointer(where).parent_pointer()];
+    owner.erase(pointer(where).back());
+    return opened(line);
+  };
+  const nlohmann::json search = search_line(), training = line("a", 0, 12.5);
+  REQUIRE(opened(search).empty());
+  REQUIRE(opened(training).empty());
+  CHECK_SAYS(opened({{"hash", "a"}, {"seed", 0U}, {"result", {{"error", 1}}}}),
+             "ledger.jsonl', line 1: it has no result that can be shown: the line has no \"configuration\". "
+             "Take the line out");
+  CHECK_SAYS(with(training, "/configuration/kind", "other"), "is neither \"search\" nor \"retraining\"");
+  CHECK_SAYS(with(training, "/configuration", 3), "\"configuration\" is not an object");
+  CHECK_SAYS(with(training, "/configuration/kind", "search"), "\"result\" has no \"search_seconds\"");
+  CHECK_SAYS(with(training, "/device", 3), "\"device\" is not a text");
+  CHECK_SAYS(without(training, "/result/error"), "\"result\" has no \"error\"");
+  for (const char* key : {"/result/error", "/result/top5_error"})
+    CHECK_SAYS(with(training, key, 1e300), "is not a number from 0 to 100");
+  CHECK_SAYS(with(training, "/result/loss", "a"), "\"loss\" is not a number");
+  CHECK(with(training, "/result/loss", nullptr).empty());
+  for (const char* key : {"/result/search_seconds",
+                          "/result/op_entropy",
+                          "/result/edge_entropy",
+                          "/result/epochs",
+                          "/result/cuts",
+                          "/result/epochs/1/epoch",
+                          "/result/epochs/1/train_loss",
+                          "/result/epochs/1/train_accuracy",
+                          "/result/epochs/1/arch_loss",
+                          "/result/epochs/1/seconds",
+                          "/result/epochs/0/ops",
+                          "/result/epochs/1/ops",
+                          "/result/epochs/0/edges",
+                          "/result/epochs/1/edges",
+                          "/result/cuts/0/kept",
+                          "/result/cuts/0/genotype",
+                          "/result/cuts/0/gap",
+                          "/result/cuts/0/gap/before",
+                          "/result/cuts/0/gap/after",
+                          "/result/cuts/0/gap/ops_cut",
+                          "/result/cuts/0/gap/edges_cut",
+                          "/result/cuts/0/gap/after_soft_edges"}) {
+    CAPTURE(key);
+    CHECK_SAYS(without(search, key), " has no \"" + pointer(key).back() + "\"");
+    CHECK_SAYS(with(search, key, true), "\"" + pointer(key).back() + "\" is not ");
+  }
+  const nlohmann::json none = nlohmann::json::array(), numbers = std::vector<double>(14, 0.5);
+  CHECK_SAYS(with(search, "/result/epochs", none), "\"epochs\" is not a list of epochs");
+  CHECK_SAYS(with(search, "/result/cuts", none), "\"cuts\" is not a list of cuts");
+  CHECK_SAYS(with(search, "/result/epochs/1/ops/0", numbers),
+             "\"epochs\" 2, \"ops\" 1 is not a number for each op of each edge");
+  CHECK_SAYS(with(search, "/result/epochs/1/ops/1/97", "a"), "\"ops\" 2 98 is not a number");
+  CHECK_SAYS(with(search, "/result/epochs/1/ops/2", numbers), "is not a list for each cell");
+  CHECK_SAYS(with(search, "/result/epochs/1/edges/1", none), "is not a number for each edge");
+  CHECK_SAYS(with(search, "/result/epochs/1/edges/1", nullptr), "\"edges\" 2 is not as in the first epoch");
+  CHECK_SAYS(with(search, "/result/epochs/0/edges/1", nullptr), "\"edges\" 2 is not as in the first epoch");
+  CHECK_SAYS(with(search, "/result/epochs/1/epoch", 1e300), "is not a whole number");
+  CHECK_SAYS(with(search, "/result/epochs/1/epoch", std::int64_t{1} << 40), "is not a whole number");
+  CHECK_SAYS(with(search, "/result/epochs/1/weight_rate", "a"), "\"weight_rate\" is not a number");
+  CHECK_SAYS(with(search, "/result/epochs/1/terms", 3), "\"terms\" is not an object");
+  CHECK_SAYS(without(search, "/result/epochs/1/terms"), "lacks the term \"op_entropy\"");
+  CHECK_SAYS(with(search, "/result/epochs/1/terms/b", {1, 2}), "has other terms than the first epoch");
+  CHECK_SAYS(with(search, "/result/epochs/1/terms/op_entropy", {1}), "is not a value and a factor");
+  CHECK(without(search, "/result/epochs/0/terms").empty());  // alpha and beta waited
+  CHECK_SAYS(with(search, "/result/cuts/0/genotype", "Genotype("), "is no genotype: ");
+  CHECK_SAYS(with(search, "/result/cuts/0/genotype", "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"),
+             "is not a normal and a reduction cell of two inputs");
+  CHECK(with(search, "/result/cuts/0/genotype", "").empty());  // a cell was left without ops
+  CHECK_SAYS(with(search, "/result/cuts/0/gap/after_batch_norm_reestimated", 101), "from 0 to 100");
+  // What would not be read is not written.
+  ledger done(folder.path() / "new.jsonl", ledger_mode::append);
+  CHECK_SAYS(message_of([&] { done.append(line("a", 0, 101)); }), "\"error\" is not a number from 0 to 100");
+  CHECK(std::filesystem::file_size(done.path()) == 0);
+}
+
+TEST_CASE("ledger: what the history of a search is read by is its own space") {
+  const auto result = search_line()["result"];
+  const auto history = support::history_of(crispnas::table_v<crispnas::authors_code_spec>, result);
+  REQUIRE(history.cells.size() == 2);
+  CHECK(history.cells[1].op_weights[1][13] == std::vector<double>(7, 1.0 / 7));
+  CHECK(history.cells[1].edge_weights[1] == std::vector<double>(14, 0.5));
+  CHECK(history.epochs[0].terms[0].factor == 2);
+  CHECK(std::isnan(history.epochs[0].arch_loss));
+  CHECK_SAYS(message_of([&] {
+               support::history_of(crispnas::table_v<crispnas::spec<crispnas::darts_cell_with_none>>, result);
+             }),
+             "a space of other edges or ops: it has 98 weights of ops");
+  CHECK(support::genotype_text(support::cut_of(result, 3)) == cell_3);
+  CHECK(support::cut_of(result, 8) == nullptr);
+  CHECK(support::genotype_text(nullptr).empty());
 }
 
 TEST_CASE("ledger: one run at a time, readers beside it") {

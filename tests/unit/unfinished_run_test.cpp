@@ -21,6 +21,7 @@
 #include "support.hpp"
 #include "support/derived_training.hpp"
 #include "support/experiment.hpp"
+#include "support/grid.hpp"
 #include "support/ledger.hpp"
 #include "support/lost_watch.hpp"
 #include "support/pool.hpp"
@@ -265,6 +266,41 @@ TEST_CASE("a derived network that loses a number has no accuracy") {
              "a number was lost in the last step, or in a held-out image: loss ");
 }
 
+TEST_CASE("the grid: a line of another configuration is not taken") {
+  const temporary_folder folder;
+  const support::stop_signals signals;
+  const auto images = easy(32);
+  support::table_scale sizes;
+  sizes.images = sizes.held_out = 16;
+  auto s = support::make_setting(sizes, "made up", {images, images}, at::kCPU);
+  const support::search_request request;
+  const auto of = support::configuration_of(s, request, false);
+  const std::string genotype = cn::to_text(support::grid::random_cell(8, 1, 4));
+  auto other = support::configuration_of(s, genotype, false);
+  {
+    support::ledger done(folder.path() / "l.jsonl", support::ledger_mode::append);
+    const nlohmann::json result{{"error", 12.5}};
+    const auto hash = support::fingerprint(other.dump());
+    done.append({{"hash", hash}, {"seed", 1U}, {"configuration", other}, {"result", result}});
+    other["epochs"] = 77;
+    done.append({{"hash", hash}, {"seed", 2U}, {"configuration", other}, {"result", result}});
+    done.append({{"hash", support::fingerprint(of.dump())},
+                 {"seed", 3U},
+                 {"configuration", other},
+                 {"result", result}});
+  }
+  support::ledger done(folder.path() / "l.jsonl", support::ledger_mode::append);
+  support::grid grid(done, signals, {.device_name = {}, .unfinished = folder.path() / "unfinished"});
+  CHECK(grid.retraining(s, genotype, 0) == nullptr);
+  REQUIRE(grid.retraining(s, genotype, 1) != nullptr);
+  CHECK(grid.retraining(s, genotype, 1)->at("error") == 12.5);
+  CHECK_SAYS(message_of([&] { grid.retraining(s, genotype, 2); }),
+             "and seed 2 is of another configuration than the hash says. Take the line out");
+  CHECK_SAYS(message_of([&] { grid.plan(s, genotype, 2); }), "of another configuration");
+  CHECK_SAYS(message_of([&] { grid.search(s, request, 3); }), "l.jsonl': the line of hash ");
+  CHECK_SAYS(message_of([&] { grid.plan(s, request, 3); }), "of another configuration");
+}
+
 TEST_CASE("between two saves time passes") {
   const temporary_folder folder;
   const support::stop_signals signals;
@@ -349,7 +385,10 @@ TEST_CASE(
       support::unfinished_run saved_by(folder.path() / std::to_string(i), signals, {},
                                        support::unfinished_run::seconds(0));
       found[i] = all[i](nothing, &saved_by);
-      done.append({{"hash", std::to_string(i)}, {"seed", 0U}, {"result", {{"numbers", found[i]}}}});
+      done.append({{"hash", std::to_string(i)},
+                   {"seed", 0U},
+                   {"configuration", {{"kind", "retraining"}}},
+                   {"result", {{"error", 0}, {"numbers", found[i]}}}});
     });
   }
   support::run_side_by_side(jobs, 2);
