@@ -20,6 +20,7 @@
 #include "experiment.hpp"
 #include "grid_configuration.hpp"
 #include "ledger.hpp"
+#include "ledger_lines.hpp"
 #include "pool.hpp"
 #include "progress.hpp"
 #include "search_json.hpp"
@@ -68,10 +69,18 @@ class grid {
     return method_of(s, request).configuration.space;
   }
 
-  /// Puts a search on the list of what to run, unless it is done or already there.
+  /// Puts a search on the list of what to run, unless it is done or already there. Throws usage_error where it has so many epochs that the
+  /// ledger could not keep it.
   void plan(const setting& s, const search_request& request, std::uint64_t seed) {
     const auto steps = s.search.epochs * (s.train.size() / 2 / s.search.batch_size);
-    add(s, configuration_of(s, request, options_.device.is_cuda()), seed, steps,
+    const auto bytes = search_line_bytes(static_cast<std::uint64_t>(s.search.epochs));
+    if (bytes > ledger_line_limits.bytes) {
+      throw usage_error(fmt::format(
+          "scale '{}': the {} epochs of a search are up to {} bytes in the ledger, of which a line may have "
+          "{}. Take fewer epochs.",
+          s.sizes.name, s.search.epochs, bytes, ledger_line_limits.bytes));
+    }
+    add(s, configuration_of(s, request, options_.device.is_cuda()), seed, steps, bytes,
         fmt::format("{} {}/14", request.method, request.kept),
         [this, &s, request, seed](keeper& saved_by) { return run_search(s, request, seed, saved_by); });
   }
@@ -80,15 +89,18 @@ class grid {
     const std::int64_t steps =
         s.transfer ? s.sizes.imagenet_epochs * batches(s.transfer->train, s.sizes.imagenet_batch_size)
                    : s.retraining.epochs * batches(s.train.size(), s.retraining.batch_size);
-    add(s, configuration_of(s, genotype, options_.device.is_cuda()), seed, steps, "from scratch",
+    add(s, configuration_of(s, genotype, options_.device.is_cuda()), seed, steps, retraining_line_bytes,
+        "from scratch",
         [this, &s, genotype, seed](keeper& saved_by) { return run_retraining(s, genotype, seed, saved_by); });
   }
 
   std::size_t planned() const { return jobs_.size(); }
 
-  /// Runs what is planned; every finished piece is in the ledger when the next one begins. Throws ended_early after a signal.
+  /// Runs what is planned; every finished piece is in the ledger when the next one begins. Throws ended_early after a signal, and
+  /// usage_error, before anything is begun, where the ledger could not keep all of it.
   void run(const std::string& what) {
     if (jobs_.empty()) return;
+    check_room();
     if (signals_.received() != 0) stop();
     finished_ = 0;
     std::int64_t steps = 0;
@@ -125,8 +137,19 @@ class grid {
     nlohmann::json configuration;
     std::uint64_t seed;
     std::int64_t steps;
+    std::uint64_t bytes;  ///< that its line can have
     std::function<nlohmann::json(keeper&)> work;
   };
+
+  void check_room() const {
+    std::uint64_t bytes = 0;
+    for (const auto& one : jobs_) bytes += one.bytes;
+    if (bytes <= done_.room()) return;
+    throw usage_error(fmt::format(
+        "ledger '{}' has {} bytes; what is to be done can make up to {} more, and there is room for "
+        "{}. Take fewer epochs or seeds, or another --out.",
+        done_.path().string(), done_.bytes(), bytes, done_.room()));
+  }
 
   /// What the ledger has of a configuration and a seed; null where there is nothing. Another configuration can have the same fingerprint
   /// where somebody made it to.
@@ -143,7 +166,7 @@ class grid {
   }
 
   void add(const setting& s, nlohmann::json configuration, std::uint64_t seed, std::int64_t steps,
-           const std::string& label, std::function<nlohmann::json(keeper&)> work) {
+           std::uint64_t bytes, const std::string& label, std::function<nlohmann::json(keeper&)> work) {
     const std::pair<std::string, std::uint64_t> key{fingerprint(configuration.dump()), seed};
     if (line_of(configuration, seed) != nullptr) {  // a run that was killed right after that left its folder
       remove_unfinished(configuration, seed);
@@ -152,7 +175,7 @@ class grid {
     if (!planned_.insert(key).second) return;
     const int partial = configuration.value("K", s.search.partial);
     jobs_.push_back({fmt::format("{} seed {}", label, seed), s.sizes.name, partial, std::move(configuration),
-                     seed, steps, std::move(work)});
+                     seed, steps, bytes, std::move(work)});
   }
 
   /// Trainings differ in their cells alone.

@@ -2,6 +2,7 @@
 // was killed goes on where it was: the line that it was writing is recognised as torn and done again.
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 #include <crispnas/error.hpp>
 #include <crispnas/io/checked_file.hpp>
@@ -35,7 +36,8 @@ inline std::string ledger_sum(const nlohmann::json& line) {
   return fingerprint(rest.dump());
 }
 
-inline constexpr json_limits ledger_line_limits{};
+/// Of a line: more than the longest search leaves (ledger_lines.hpp). Of the file, which is read as a whole.
+inline constexpr json_limits ledger_line_limits{.bytes = std::size_t{1} << 26};
 inline constexpr std::size_t ledger_most_bytes = std::size_t{1} << 28;
 
 /// The line of a ledger that `text` is. Throws crispnas::error that says what is wrong with it.
@@ -57,9 +59,10 @@ inline nlohmann::json parse_ledger_line(std::string_view text) {
 class ledger {
  public:
   /// Throws crispnas::error that names file and line for a damaged line, and for a file that cannot be opened or is in use. `calls`
-  /// outlives it.
-  ledger(std::filesystem::path path, ledger_mode mode, crispnas::file_calls& calls = crispnas::system_files())
-      : path_(std::move(path)), calls_(calls) {
+  /// outlives it. `most_bytes`: what the file may have.
+  ledger(std::filesystem::path path, ledger_mode mode, crispnas::file_calls& calls = crispnas::system_files(),
+         std::uint64_t most_bytes = ledger_most_bytes)
+      : path_(std::move(path)), calls_(calls), most_bytes_(most_bytes) {
     if (mode == ledger_mode::append) open_for_append();
     read();
   }
@@ -86,6 +89,9 @@ class ledger {
   }
 
   std::size_t size() const { return lines_.size(); }
+  /// Of the file; and how many more it may get.
+  std::uint64_t bytes() const { return bytes_; }
+  std::uint64_t room() const { return most_bytes_ - std::min(most_bytes_, bytes_); }
   /// What is to be told about a torn end; empty where there was none.
   const std::string& torn() const { return torn_; }
   const std::filesystem::path& path() const { return path_; }
@@ -119,7 +125,7 @@ class ledger {
     if (!std::filesystem::exists(path_)) return;
     std::string text;
     try {
-      text = read_bounded_text(path_, ledger_most_bytes);
+      text = read_bounded_text(path_, most_bytes_);
     } catch (const crispnas::error& e) {
       throw crispnas::error("ledger " + std::string(e.what()));
     }
@@ -175,6 +181,13 @@ class ledger {
   void write_whole(std::string_view text) {
     if (has_half_a_line_)
       throw crispnas::error(named() + " cannot be written any more: it ends in half a line.");
+    // What would not be read is not written.
+    if (text.size() > room()) {
+      throw crispnas::error(named() + " is full: with this line it would have " +
+                            std::to_string(bytes_ + text.size()) + " bytes, more than the " +
+                            std::to_string(most_bytes_) +
+                            " that are read. What it has stays; take another folder for what is missing.");
+    }
     if (!crispnas::detail::write_all(calls_, file_->get(), text)) {
       const int reason = errno;
       // Half a line is worse than none; where it cannot be taken back, the next run finds it torn.
@@ -188,6 +201,7 @@ class ledger {
 
   std::filesystem::path path_;
   crispnas::file_calls& calls_;
+  std::uint64_t most_bytes_;
   std::optional<crispnas::detail::descriptor> file_;  ///< to append to
   std::uint64_t bytes_ = 0;                           ///< of whole lines
   bool has_half_a_line_ = false;

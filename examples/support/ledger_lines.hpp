@@ -1,4 +1,4 @@
-// What may stand in a line of the ledger? The shape of a result by its kind. A sum of a line tells damage, not
+// What may stand in a line of the ledger, and how long can it get? The shape of a result by its kind. A sum of a line tells damage, not
 // intent: whoever edits a line can make it again. What was checked here, tables and figures read without looking.
 #pragma once
 
@@ -165,5 +165,15 @@ inline void check_ledger_result(const nlohmann::json& line) {
     kind.fail("is neither \"search\" nor \"retraining\"");
   }
 }
+
+/// How many bytes the line of a search of so many epochs can have: found out before it begins, not when it is to be kept.
+constexpr std::uint64_t search_line_bytes(std::uint64_t epochs) {
+  constexpr std::uint64_t weight = 8;  // "0.12346,": five digits (search_json.hpp), none is 10 or more
+  constexpr std::uint64_t weights = detail::ledger_cells * detail::ledger_edges * (detail::ledger_ops + 1);
+  constexpr std::uint64_t rest_of_epoch = 640;  // names, losses, seconds; three terms with their factors
+  constexpr std::uint64_t rest_of_line = 8192;  // configuration, genotypes and gaps of five cuts
+  return rest_of_line + epochs * (weights * weight + rest_of_epoch);
+}
+inline constexpr std::uint64_t retraining_line_bytes = 4096;
 
 }  // namespace support

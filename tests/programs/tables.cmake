@@ -165,6 +165,11 @@ if(kept MATCHES "\"kind\":\"retraining\"" OR NOT kept MATCHES "\"kind\":\"search
   message(FATAL_ERROR "Of lost numbers a line was made, or the searches are gone.")
 endif()
 
+# More epochs than a line of the ledger holds are refused before the first one.
+file(WRITE "${SCRATCH}/long.json" "{${sizes}, \"epochs\": 100000}")
+run(2 "scale 'long': the 100000 epochs of a search are up to [0-9]+ bytes in the ledger, of which a line may have 67108864. Take fewer epochs"
+    -- --table 1 --seeds 1 --scale "${SCRATCH}/long.json")
+
 # A damaged line is an error that names it.
 string(REPLACE "\"K\":4" "\"K\":2" damaged "${whole}")
 file(WRITE "${SCRATCH}/out/ledger.jsonl" "${damaged}")

@@ -67,7 +67,7 @@ TEST_CASE("ledger: a line of brackets, a line without end, a file that is none")
   const std::string deep = R"({"hash":"a","seed":1,"result":{},"x":)" + nested(300000) + R"(,"sum":"0"})";
   CHECK_SAYS(opened(deep + "\n"), "ledger.jsonl', line 1: the line: lists and objects lie more than 64 deep");
   CHECK(opened(deep).empty());  // without its line break it is torn, and only told
-  CHECK_SAYS(opened(std::string((1 << 20) + 1, ' ') + "\n"), "line 1: the line: 1048577 bytes of JSON");
+  CHECK_SAYS(opened(std::string((1 << 26) + 1, ' ') + "\n"), "line 1: the line: 67108865 bytes of JSON");
   const auto huge = folder.write("huge.jsonl", "");
   std::filesystem::resize_file(huge, (std::uintmax_t{1} << 28) + 1);  // sparse
   CHECK_SAYS(message_of([&] { const support::ledger l(huge, support::ledger_mode::read); }),
@@ -78,7 +78,7 @@ TEST_CASE("ledger: a line of brackets, a line without end, a file that is none")
              "is no file that can be read");
   support::ledger writer(folder.path() / "new.jsonl", support::ledger_mode::append);
   CHECK_SAYS(message_of([&] {
-               writer.append({{"hash", "a"}, {"seed", 1U}, {"result", {{"x", std::string(1 << 20, 'x')}}}});
+               writer.append({{"hash", "a"}, {"seed", 1U}, {"result", {{"x", std::string(1 << 26, 'x')}}}});
              }),
              "bytes of JSON are more than");
   CHECK(std::filesystem::file_size(folder.path() / "new.jsonl") == 0);

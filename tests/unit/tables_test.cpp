@@ -288,6 +288,40 @@ TEST_CASE("ledger: what the history of a search is read by is its own space") {
   CHECK(support::genotype_text(nullptr).empty());
 }
 
+TEST_CASE("ledger: a line of more than a mebibyte is kept, and what would be too long is known before") {
+  const temporary_folder folder;
+  nlohmann::json long_one = search_line();
+  auto& epochs = long_one["result"]["epochs"];
+  while (epochs.size() < 700) epochs.push_back(epochs[1]);
+  ledger(folder.path() / "l.jsonl", ledger_mode::append).append(long_one);
+  CHECK(std::filesystem::file_size(folder.path() / "l.jsonl") > 1 << 20);
+  CHECK(ledger(folder.path() / "l.jsonl", ledger_mode::read).size() == 1);
+  CHECK(support::search_line_bytes(20000) < support::ledger_line_limits.bytes);
+  CHECK(support::search_line_bytes(100000) > support::ledger_line_limits.bytes);
+}
+
+TEST_CASE("ledger: beyond what is read nothing is written") {
+  const temporary_folder folder;
+  const auto path = folder.path() / "ledger.jsonl";
+  const std::string whole = two_lines(path);
+  const auto most = whole.size() + 10;
+  {
+    ledger done(path, ledger_mode::append, crispnas::system_files(), most);
+    CHECK(done.bytes() == whole.size());
+    CHECK(done.room() == 10);
+    CHECK_SAYS(message_of([&] { done.append(line("b", 0, 1)); }), "ledger.jsonl' is full: with this line");
+    CHECK(done.find("b", 0) == nullptr);
+  }
+  CHECK(read(path) == whole);
+  CHECK(ledger(path, ledger_mode::append, crispnas::system_files(), most).size() == 2);
+  // Nor the line break that a line lacks.
+  folder.write("ledger.jsonl", whole.substr(0, whole.size() - 1));
+  CHECK_SAYS(message_of([&] {
+               const ledger done(path, ledger_mode::append, crispnas::system_files(), whole.size() - 1);
+             }),
+             "is full");
+}
+
 TEST_CASE("ledger: one run at a time, readers beside it") {
   const temporary_folder folder;
   const auto path = folder.path() / "ledger.jsonl";

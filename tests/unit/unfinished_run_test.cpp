@@ -23,8 +23,10 @@
 #include "support/experiment.hpp"
 #include "support/grid.hpp"
 #include "support/ledger.hpp"
+#include "support/ledger_lines.hpp"
 #include "support/lost_watch.hpp"
 #include "support/pool.hpp"
+#include "support/search_json.hpp"
 
 namespace cn = crispnas;
 using tests::message_of;
@@ -266,7 +268,23 @@ TEST_CASE("a derived network that loses a number has no accuracy") {
              "a number was lost in the last step, or in a held-out image: loss ");
 }
 
-TEST_CASE("the grid: a line of another configuration is not taken") {
+TEST_CASE("a line of the ledger is no longer than was planned for") {
+  const test::one_thread as_side_by_side;
+  for (const char* name : {"da2s", "darts"}) {
+    const auto method = support::darts_method(name, 3, 4);
+    std::vector<support::budget_choice> cuts;
+    for (const int kept : {3, 4, 5, 6, 8}) cuts.push_back(support::darts_budget(kept));
+    const auto found =
+        support::run_search(method, 3, cuts, tiny(), easy(32), easy(8), 5, [](const cn::step_progress&) {});
+    const auto result = support::search_json(method.configuration.space, found);
+    CHECK(result.dump().size() < support::search_line_bytes(2) - 2500);  // what stands beside the result
+    CHECK(result["epochs"].dump().size() < support::search_line_bytes(2) - support::search_line_bytes(0));
+    support::check_ledger_result({{"configuration", {{"kind", "search"}}}, {"result", result}});
+  }
+}
+
+TEST_CASE(
+    "the grid: a line of another configuration is not taken, what has no room is refused before it begins") {
   const temporary_folder folder;
   const support::stop_signals signals;
   const auto images = easy(32);
@@ -289,7 +307,7 @@ TEST_CASE("the grid: a line of another configuration is not taken") {
                  {"configuration", other},
                  {"result", result}});
   }
-  support::ledger done(folder.path() / "l.jsonl", support::ledger_mode::append);
+  support::ledger done(folder.path() / "l.jsonl", support::ledger_mode::append, cn::system_files(), 1 << 16);
   support::grid grid(done, signals, {.device_name = {}, .unfinished = folder.path() / "unfinished"});
   CHECK(grid.retraining(s, genotype, 0) == nullptr);
   REQUIRE(grid.retraining(s, genotype, 1) != nullptr);
@@ -299,6 +317,16 @@ TEST_CASE("the grid: a line of another configuration is not taken") {
   CHECK_SAYS(message_of([&] { grid.plan(s, genotype, 2); }), "of another configuration");
   CHECK_SAYS(message_of([&] { grid.search(s, request, 3); }), "l.jsonl': the line of hash ");
   CHECK_SAYS(message_of([&] { grid.plan(s, request, 3); }), "of another configuration");
+  s.search.epochs = 60000;
+  CHECK_THROWS_AS(grid.plan(s, request, 4), support::usage_error);
+  CHECK_SAYS(message_of([&] { grid.plan(s, request, 4); }),
+             "scale 'cpu': the 60000 epochs of a search are up to ");
+  CHECK(grid.planned() == 0);
+  s.search.epochs = 30;
+  grid.plan(s, request, 4);
+  CHECK_THROWS_AS(grid.run("searching"), support::usage_error);
+  CHECK_SAYS(message_of([&] { grid.run("searching"); }), "what is to be done can make up to ");
+  CHECK_FALSE(std::filesystem::exists(folder.path() / "unfinished"));
 }
 
 TEST_CASE("between two saves time passes") {
