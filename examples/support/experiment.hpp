@@ -199,7 +199,7 @@ inline double train_cut(const method_choice& method, const cn::network_cut& cut,
   lost_watch lost(net);
   if (saved_by != nullptr) {
     const auto state = [&] {
-      lost.settle_weights();
+      lost.settle();
       cn::named_state all;
       std::vector<std::string> names;
       for (const auto& p : net.named_parameters()) {
@@ -243,7 +243,7 @@ inline double train_cut(const method_choice& method, const cn::network_cut& cut,
       if (saved_by != nullptr) saved_by->after_step();
     }
   }
-  lost.settle_weights();
+  lost.settle();
   return cn::accuracy(net, fixed,
                       cn::sequential_batches(held_out, {.batch_size = s.batch_size, .device = s.device}));
 }

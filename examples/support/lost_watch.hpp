@@ -7,7 +7,6 @@
 #include <crispnas/search/lost_numbers.hpp>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -35,12 +34,9 @@ class lost_watch {
     to_read_ = {std::move(step), result, std::move(fine)};
   }
 
-  /// Before weights are saved or measured: reads the last step, and the weights, too, as the loss of a step does not tell what the step
-  /// made of them.
-  void settle_weights() {
-    if (!settle()) return;
-    if (const std::string where = cn::first_lost(net_); where != "none") fail(where);
-    to_read_.reset();
+  /// Reads the last step; before weights are saved or measured.
+  void settle() const {
+    if (to_read_ && to_read_->fine.defined() && !to_read_->fine.item<bool>()) fail();
   }
 
  private:
@@ -50,20 +46,13 @@ class lost_watch {
     at::Tensor fine;  ///< undefined on meta, which has no numbers
   };
 
-  /// Whether there is a step that has numbers.
-  bool settle() const {
-    if (!to_read_ || !to_read_->fine.defined()) return false;
-    if (!to_read_->fine.item<bool>()) fail(cn::first_lost(net_));
-    return true;
-  }
-
-  [[noreturn]] void fail(const std::string& where) const {
+  [[noreturn]] void fail() const {
     const auto& [step, result, fine] = *to_read_;
     throw cn::error(fmt::format(
         "a number was lost in epoch {}, step {}: loss {}, gradient norm {}; first parameter with a "
         "NaN or infinity: {}. Rate {}; images: {}. Lower the rate, or look at the images.",
         step.epoch, step.step + 1, cn::shown(result.weight_loss.item<double>()),
-        cn::shown(result.gradient_norm.item<double>()), where, cn::shown(step.rate),
+        cn::shown(result.gradient_norm.item<double>()), cn::first_lost(net_), cn::shown(step.rate),
         cn::listed_indices(step.images)));
   }
 

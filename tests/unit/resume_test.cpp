@@ -552,6 +552,28 @@ TEST_CASE(
   for (const auto& p : s.net.parameters()) CHECK(at::isfinite(p).all().item<bool>());
 }
 
+TEST_CASE(
+    "a weight that the only step makes infinite is found in that step, whose loss and gradient are fine") {
+  auto options = quick();
+  options.epochs = 1;
+  options.weight_rate = options.last_weight_rate = 1e38;
+  options.weight_decay = 100.0;
+  one_search s(options);
+  const auto message = message_of([&] { run(s.search, images(16)); });
+  CHECK_SAYS(message, "crispnas::searcher: a number was lost in epoch 1, step 1: weight loss 0.");
+  CHECK_SAYS(message, "; parameters with a NaN or infinity: stem.0.weight first among the weights");
+  CHECK_SAYS(message_of([&] { s.search.state(); }), "a number was lost");  // so it cannot be saved
+  auto recipe = quick_training();
+  recipe.epochs = 1;
+  recipe.rate = recipe.last_rate = 1e38;
+  recipe.weight_decay = 100.0;
+  recipe.batch_size = 16;
+  one_training t(recipe);
+  const auto said = message_of([&] { run(t.training, images(16)); });
+  CHECK_SAYS(said, "crispnas::trainer: a number was lost in epoch 1, step 1: loss 0.");
+  CHECK_SAYS(said, "first parameter with a NaN or infinity: stem.0.weight first among the weights");
+}
+
 TEST_CASE("a training skips lost steps, or rolls back over them, and can be stopped and gone on from then") {
   const auto data = images(20);
   auto options = quick_training();

@@ -231,16 +231,16 @@ TEST_CASE("the weights that the last step leaves are looked at, too: its loss do
   fine.weight_loss = scalar(1);
   fine.gradient_norm = scalar(2);
   lost.after_step({3, 4, 0.5, {7, 8}}, fine);
-  lost.settle_weights();
+  lost.settle();
   net.parameters().front().detach().fill_(INFINITY);
-  lost.settle_weights();  // of a step that it has settled already
+  lost.settle();  // of a step that it has settled already
   lost.after_step({3, 5, 0.5, {7, 8}}, fine);
   for (int again = 0; again < 2; ++again) {
-    CHECK_SAYS(message_of([&] { lost.settle_weights(); }),
+    CHECK_SAYS(message_of([&] { lost.settle(); }),
                "a number was lost in epoch 3, step 6: loss 1, gradient norm 2; first parameter with a NaN or "
                "infinity: " +
                    net.named_parameters().keys().front());
-    CHECK_SAYS(message_of([&] { lost.settle_weights(); }), ". Rate 0.5; images: 7, 8.");
+    CHECK_SAYS(message_of([&] { lost.settle(); }), ". Rate 0.5; images: 7, 8.");
   }
   cn::step_result bad = fine;
   bad.gradient_norm = scalar(NAN);

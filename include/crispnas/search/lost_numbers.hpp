@@ -1,4 +1,4 @@
-// Has a number been lost? NaN or infinity in a loss, in the gradient, in alpha, beta or the variances of batch norm.
+// Has a number been lost? NaN or infinity in a loss, in the gradient, in a weight, in alpha, beta or the variances of batch norm.
 // One flag on the device tells for a whole step; it is read a step later, so that nothing waits.
 #pragma once
 
@@ -28,13 +28,20 @@ struct step_to_read {
       undone;  ///< which parameters held a NaN or infinity before the step was undone, where that is known
 };
 
-/// The tensors in which a number can be lost without the losses telling: alpha, beta, variances of batch norm.
-inline std::vector<at::Tensor> watched_tensors(const any_supernet& net) {
+/// The tensors in which a step can lose a number without its losses telling: weights and variances of batch norm.
+inline std::vector<at::Tensor> watched_tensors(const torch::nn::Module& net) {
   std::vector<at::Tensor> watched;
-  for (const auto& [name, value] : net.arch().named()) watched.push_back(value.detach());
+  for (const auto& p : net.named_parameters()) watched.push_back(p.value().detach());
   for (const auto& b : net.named_buffers()) {
     if (b.key().ends_with("running_var")) watched.push_back(b.value());
   }
+  return watched;
+}
+
+/// The same with alpha and beta.
+inline std::vector<at::Tensor> watched_tensors(const any_supernet& net) {
+  auto watched = watched_tensors(static_cast<const torch::nn::Module&>(net));
+  for (const auto& [name, value] : net.arch().named()) watched.push_back(value.detach());
   return watched;
 }
 
@@ -44,9 +51,9 @@ template <class Scalar>
 bool finite_in_memory(const std::vector<at::Tensor>& tensors) {
   for (const auto& t : tensors) {
     const auto* x = t.const_data_ptr<Scalar>();
-    for (std::int64_t i = 0, n = t.numel(); i < n; ++i) {
-      if (!std::isfinite(x[i])) return false;
-    }
+    bool finite = true;  // no way out of the inner loop, which is then one over vectors
+    for (std::int64_t i = 0, n = t.numel(); i < n; ++i) finite = finite & std::isfinite(x[i]);
+    if (!finite) return false;
   }
   return true;
 }

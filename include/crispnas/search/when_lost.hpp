@@ -5,7 +5,7 @@
 
 namespace crispnas {
 
-/// NaN or infinity in a loss, in the gradient, in alpha, beta or the variances of batch norm.
+/// NaN or infinity in a loss, in the gradient, in a weight, in alpha, beta or the variances of batch norm.
 enum class lost_numbers : std::uint8_t {
   abort,      ///< throws crispnas::error, at most one step later
   skip,       ///< the step changes nothing (but Adam counts it); costs a copy of the network a step

@@ -38,7 +38,7 @@ struct train_report {
 };
 
 /// Trains one derived network. All that it changes is in `state()`. Throws crispnas::error for options that cannot work, when numbers
-/// are lost (NaN or infinity in the loss, the gradient or the variances of batch norm; see train_options::when_lost), and out_of_memory. A
+/// are lost (NaN or infinity in the loss, the gradient, a weight or a variance of batch norm; see train_options::when_lost), and out_of_memory. A
 /// training goes on from where it stands: after a run that was stopped, after the state of another process was put back.
 class trainer {
  public:
@@ -46,11 +46,8 @@ class trainer {
       : net_(net),
         options_(checked(net, options)),
         weights_(net.parameters(), {options.rate, options.momentum, options.weight_decay, options.nesterov}),
-        lost_(options.when_lost, options.lost_limit, tensors_of_a_step()) {
-    for (const auto& b : net.named_buffers()) {
-      if (b.key().ends_with("running_var")) variances_.push_back(b.value());
-    }
-  }
+        watched_(watched_tensors(net)),
+        lost_(options.when_lost, options.lost_limit, tensors_of_a_step()) {}
   trainer(const trainer&) = delete;  // its state refers to it
   trainer& operator=(const trainer&) = delete;
 
@@ -191,7 +188,7 @@ class trainer {
           net_.drop_path().begin_step(epoch, number + 1);
           done.result = train_step(net_, weights_, options_, {b.images, b.labels});
           done.fine =
-              all_finite(std::vector<at::Tensor>{done.result.loss, done.result.gradient_norm}, variances_);
+              all_finite(std::vector<at::Tensor>{done.result.loss, done.result.gradient_norm}, watched_);
           done.indices = std::move(b.indices);
         },
         [&] { return advice(); });
@@ -277,7 +274,7 @@ class trainer {
   any_derived_network& net_;
   train_options options_;
   sgd weights_;
-  std::vector<at::Tensor> variances_;
+  std::vector<at::Tensor> watched_;
   detail::lost_steps lost_;
 
   std::int64_t epoch_ = 1;  ///< in progress
