@@ -1,7 +1,6 @@
 // The network of a found cell, trained from scratch by a recipe, and measured.
 #pragma once
 
-#include <cmath>
 #include <crispnas/train/trainer.hpp>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -52,15 +51,8 @@ inline cn::evaluation train_derived(const derived_training& t, const training_im
     if (saved_by != nullptr) saved_by->after_epoch(epoch.epoch);
   }
   if (training.stopped() && saved_by != nullptr) saved_by->end_early();
-  const auto found = cn::evaluate(net, images.held_out(t.options.batch_size, t.network.device),
-                                  t.options.numbers, t.options.workers);
-  // The loss of the last step does not tell what became of the weights.
-  if (!std::isfinite(found.loss)) {
-    throw cn::error("a number was lost in the last step, or in a held-out image: loss " +
-                    cn::shown(found.loss) + "; first parameter with a NaN or infinity: " +
-                    cn::first_lost(net) + ". Lower the rate, or look at the images.");
-  }
-  return found;
+  return cn::evaluate(net, images.held_out(t.options.batch_size, t.network.device), t.options.numbers,
+                      t.options.workers);
 }
 
 }  // namespace support
