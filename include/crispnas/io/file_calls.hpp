@@ -27,6 +27,12 @@ class file_calls {
   virtual std::ptrdiff_t write(int file, const void* from, std::size_t bytes) {
     return ::write(file, from, bytes);
   }
+  /// fstat: the bytes of a regular file; -1 of anything else.
+  virtual std::int64_t length(int file) {
+    struct stat facts {};  // of nothing, where they cannot be had
+    static_cast<void>(::fstat(file, &facts));
+    return S_ISREG(facts.st_mode) ? facts.st_size : -1;
+  }
   virtual int fsync(int file) { return ::fsync(file); }
   virtual int close(int file) { return ::close(file); }
   virtual int fchmod(int file, unsigned mode) { return ::fchmod(file, mode); }

@@ -2,8 +2,6 @@
 // appears whole by one rename; it is checked against its manifest before a byte of it is used. Free of LibTorch.
 #pragma once
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <charconv>
 #include <crispnas/error.hpp>
@@ -167,11 +165,8 @@ class generations {
                   (has > wanted.bytes ? "more." : std::to_string(has) + "."));
     };
     // Before memory is taken for what a manifest merely says.
-    struct stat there {};  // of no file, where it cannot be had
-    static_cast<void>(::fstat(file.get(), &there));
-    if (S_ISREG(there.st_mode)) {
-      const auto has = static_cast<std::uint64_t>(there.st_size);
-      if (has != wanted.bytes) refuse_length(has);
+    if (const auto has = calls_->length(file.get()); has >= 0) {
+      if (static_cast<std::uint64_t>(has) != wanted.bytes) refuse_length(static_cast<std::uint64_t>(has));
       if (bytes != nullptr) bytes->reserve(wanted.bytes);
     }
     std::uint64_t seen = 0;
