@@ -190,9 +190,9 @@ TEST_CASE("a cut cell from scratch that loses a number: told, neither saved nor 
       state = std::move(given);
     }
     void after_step() override {
-      for (const auto& [name, value] : state().values()) {
-        CAPTURE(name);
-        CHECK(at::isfinite(value).all().item<bool>());
+      for (const auto& named : state().values()) {
+        CAPTURE(named.first);
+        CHECK(at::isfinite(named.second).all().item<bool>());
       }
       ++saved;
     }
