@@ -153,12 +153,8 @@ class jpeg_decoder {
   /// Runs what calls libjpeg, whose errors jump back to here: nothing with a destructor may live in between.
   template <class Body>
   void call(Body body) {
-    switch (setjmp(errors_.back)) {  // NOLINT(cert-err52-cpp): see the constructor
-      case 0:
-        return body();
-      default:  // jumped back
-        fail();
-    }
+    if (setjmp(errors_.back) != 0) fail();  // jumped back. NOLINT(cert-err52-cpp): see the constructor
+    return body();
   }
   [[noreturn]] void fail() {
     if (errors_.base.msg_code == too_many_scans)

@@ -1,5 +1,6 @@
 // Derived networks: parameters as counted and as published, what they compute, dropped paths, what is refused.
 #include <crispnas/derived/derived_network.hpp>
+#include <crispnas/derived/python_module.hpp>
 #include <crispnas/genotype/count.hpp>
 #include <crispnas/genotype/known.hpp>
 #include <crispnas/genotype/nas_bench_201.hpp>
@@ -321,4 +322,39 @@ TEST_CASE("what cannot be built says why") {
                        cn::error);
   static_assert(!cn::detail::knows_all_ops<cn::darts_ops>(cn::known::nasnet),
                 "sep_conv_7x7 is not in the DARTS set");
+}
+
+TEST_CASE("a Python module has the classes of its network and of the ops of its cells, and no others") {
+  const auto has = [](const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+  };
+  const auto count = [](const std::string& text, const std::string& part) {
+    int found = 0;
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+    return found;
+  };
+  const auto cifar = cn::to_python(cn::known::darts_v2, {.channels = 4, .cells = 3, .classes = 7});
+  CHECK(has(cifar, "A CIFAR network, C = 4, 3 cells, 7 classes"));
+  CHECK(has(cifar, "\nCHANNELS = 4\nCELLS = 3\nCLASSES = 7\n"));
+  CHECK(count(cifar, "class Depthwise(") == 1);  // which sep_conv and dil_conv share
+  CHECK(!has(cifar, "class Conv7x1("));
+  CHECK(!has(cifar, "class Zero("));
+  CHECK(has(cifar, "(\"sep_conv_3x3\", 0, 2)"));
+  CHECK(has(cifar, "\"output\": [2, 3, 4, 5]"));
+  CHECK(!has(cifar, "@"));  // no mark of the text's own is left
+  const auto imagenet = cn::to_python(
+      cn::known::darts_v2, {.skeleton = cn::derived_skeleton::imagenet, .channels = 8, .cells = 4});
+  CHECK(has(imagenet, "An ImageNet network"));
+  CHECK(imagenet != cifar);
+  const auto best = cn::parse_genotype(
+      "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|");
+  const auto residual =
+      cn::to_python(best, {.skeleton = cn::derived_skeleton::nas_bench_201, .channels = 4, .cells = 1});
+  CHECK(has(residual, "A NAS-Bench-201 network, C = 4, 1 cells in each of 3 stages"));
+  CHECK(has(residual, "\"skip_connect\": lambda channels, stride: nn.Identity(),"));
+  CHECK(!has(residual, "REDUCTION"));
+  CHECK(has(residual, "class ResidualBlock("));
+  CHECK_THROWS_WITH_AS(
+      cn::to_python(cn::parse_genotype("Genotype(normal=[0->2 mine], normal_concat=[2])"), {}),
+      doctest::Contains("the op 'mine' is not one of the published ones"), cn::error);
 }

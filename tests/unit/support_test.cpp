@@ -769,6 +769,31 @@ TEST_SUITE("runs that are kept") {
     CHECK(std::filesystem::exists(folder.path() / "finished.json"));
   }
 
+  TEST_CASE("every second epoch is saved, or none, and checkpoints that are to be kept stay after the end") {
+    double value = 1.0;
+    const auto state = [&] {
+      crispnas::named_state all;
+      all.add("value", value);
+      return all;
+    };
+    const auto where = [] { return std::string("here"); };
+    for (const std::string count : {"2", "0"}) {
+      const temporary_folder folder;
+      support::run_keeper keeper(folder.path(), {.every = {count, "epochs"}, .keep = true}, {});
+      keeper.begin(state, where);
+      const auto checkpoints = [&] {
+        return crispnas::generations(folder.path() / "checkpoints").numbers().size();
+      };
+      const std::size_t first = count == "0" ? 0 : 1;
+      keeper.after_epoch(1);
+      CHECK(checkpoints() == first);
+      keeper.after_epoch(2);
+      CHECK(checkpoints() == 2 * first);
+      keeper.done();
+      CHECK(checkpoints() == 2 * first);
+    }
+  }
+
   TEST_CASE("a run that fails says where its last checkpoint is") {
     const temporary_folder folder;
     double value = 1.0;

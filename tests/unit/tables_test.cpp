@@ -471,6 +471,33 @@ TEST_CASE("statistics: what seeds agree on, what they chose") {
   CHECK(counts.at("max_pool_3x3") == 2);
 }
 
+TEST_CASE(
+    "ledger: a quota that is full is told, also where nobody knows what is free; a line without a break is "
+    "read") {
+  struct full_quota final : crispnas::file_calls {
+    bool knows = true;
+    std::ptrdiff_t write(int, const void*, std::size_t) override {
+      errno = EDQUOT;
+      return -1;
+    }
+    int free_bytes(const char* path, std::uint64_t& bytes) override {
+      return knows ? file_calls::free_bytes(path, bytes) : -1;
+    }
+  } calls;
+  const temporary_folder folder;
+  const auto path = folder.path() / "l.jsonl";
+  for (const bool knows : {true, false}) {
+    calls.knows = knows;
+    ledger full(path, ledger_mode::append, calls);
+    const auto message = message_of([&] { full.append(line("a", 1, 10)); });
+    CHECK_SAYS(message, "Disk quota exceeded");
+    CHECK((message.find("; free there: ") != std::string::npos) == knows);
+  }
+  ledger(path, ledger_mode::append).append(line("a", 1, 10));
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+  CHECK(ledger(path, ledger_mode::read).size() == 1);
+}
+
 TEST_CASE("scales: the names, a file, changes for single tables") {
   const temporary_folder folder;
   const auto paper = support::scale_of_table(support::scale_document("paper"), 4);
@@ -487,6 +514,8 @@ TEST_CASE("scales: the names, a file, changes for single tables") {
   CHECK(support::scale_of_table(mine, 3).epochs == 9);
   CHECK(support::scale_of_table(mine, 3).name == "mine");
   CHECK(support::scale_of_table(mine, 3).channels == 16);
+  const auto plain = support::scale_document(folder.write("plain.json", R"({"epochs": 8})").string());
+  CHECK(support::scale_of_table(plain, 3).epochs == 8);
   const auto wrong = [&](const std::string& text) {
     const auto path = folder.write("wrong.json", text).string();
     return message_of([&] { support::scale_of_table(support::scale_document(path), 4); });
