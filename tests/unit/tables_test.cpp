@@ -472,7 +472,7 @@ TEST_CASE("statistics: what seeds agree on, what they chose") {
 }
 
 TEST_CASE(
-    "ledger: a quota that is full is told, also where nobody knows what is free; a line without a break is "
+    "ledger: a full quota is told, with what is free where that is known, and a last line without a break "
     "read") {
   struct full_quota final : crispnas::file_calls {
     bool knows = true;
