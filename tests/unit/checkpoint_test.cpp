@@ -605,6 +605,31 @@ TEST_CASE("the room that a checkpoint is said to need suffices, and is not much 
   CHECK(high <= written + written / 2 + 4096);
 }
 
+TEST_CASE("a state that is said to have more than a run of this kind can is not read into memory") {
+  const tests::temporary_folder folder;
+  quiet_log log;
+  small_run run;
+  std::uint64_t most = std::uint64_t{1} << 30U;
+  const auto state = run.state();
+  for (const auto& entry : state.entries()) most += 4 * entry.value().nbytes();
+  {
+    cn::generations all(folder.path() / "checkpoints");
+    std::filesystem::create_directory(folder.path() / "checkpoints");
+    cn::checkpoint_manifest manifest;
+    manifest.generation = 1;
+    manifest.configuration = {{"epochs", "50"}};
+    all.write(manifest, 0, [&](const std::filesystem::path& generation) {
+      const auto facts = cn::write_text(generation / "state.safetensors", "a few");
+      std::filesystem::resize_file(generation / "state.safetensors", most + 1);  // which takes no room
+      return std::vector<cn::checkpoint_manifest::file>{{"state.safetensors", most + 1, facts.sha256}};
+    });
+  }
+  cn::checkpoints saved(folder.path(), log.options());
+  const auto message = message_of([&] { saved.load(run.state()); });
+  CHECK_SAYS(message, "its file 'state.safetensors' is to have " + std::to_string(most + 1) + " bytes, and " +
+                          std::to_string(most) + " are the most that are read");
+}
+
 TEST_CASE("too little room is told before anything is written") {
   run_on_small_disk its;
   const auto message = its.save(100);
