@@ -1,5 +1,6 @@
 // Checkpoints of a small state: what comes back, what is refused, and what a save leaves when any of its calls fails.
 #include <algorithm>
+#include <cerrno>
 #include <crispnas/io/checkpoints.hpp>
 #include <crispnas/io/random_state.hpp>
 #include <iterator>
@@ -628,6 +629,27 @@ TEST_CASE("a state that is said to have more than a run of this kind can is not 
   const auto message = message_of([&] { saved.load(run.state()); });
   CHECK_SAYS(message, "its file 'state.safetensors' is to have " + std::to_string(most + 1) + " bytes, and " +
                           std::to_string(most) + " are the most that are read");
+}
+
+TEST_CASE("removing all is quiet where each call succeeds, whatever errno says then") {
+  class noisy_disk final : public cn::file_calls {
+   public:
+    int unlink(const char* path) override {
+      const int result = file_calls::unlink(path);
+      errno = EIO;
+      return result;
+    }
+  } disk;
+  const tests::temporary_folder folder;
+  quiet_log log;
+  small_run run;
+  auto options = log.options();
+  options.calls = &disk;
+  cn::checkpoints saved(folder.path(), options);
+  saved.save(run.state(), "");
+  saved.remove_all();
+  CHECK(!saved.exist());
+  CHECK(log.lines.empty());
 }
 
 TEST_CASE("too little room is told before anything is written") {
