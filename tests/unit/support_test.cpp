@@ -44,6 +44,15 @@ using tests::temporary_folder;
 
 namespace {
 
+/// The state of a run that is one number.
+auto state_of(double& value) {
+  return [&value] {
+    crispnas::named_state all;
+    all.add("value", value);
+    return all;
+  };
+}
+
 std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 std::string text_of(const std::vector<std::byte>& bytes) {
@@ -628,11 +637,7 @@ TEST_SUITE("runs that are kept") {
       "a run that is stopped saves itself, one that goes on is put back, one that has ended leaves nothing") {
     const temporary_folder folder;
     double value = 1.0;
-    const auto state = [&] {
-      crispnas::named_state all;
-      all.add("value", value);
-      return all;
-    };
+    const auto state = state_of(value);
     const auto where = [] { return std::string("here"); };
     const auto has_checkpoint = [&](std::uint64_t number) {
       return std::filesystem::exists(folder.path() / "checkpoints" / crispnas::generation_name(number));
@@ -720,11 +725,7 @@ TEST_SUITE("runs that are kept") {
   TEST_CASE("a run that has ended is not begun again by --resume, which says so, but without it") {
     const temporary_folder folder;
     double value = 1.0;
-    const auto state = [&] {
-      crispnas::named_state all;
-      all.add("value", value);
-      return all;
-    };
+    const auto state = state_of(value);
     const auto where = [] { return std::string("the end"); };
     const auto keeper_of = [&](bool resume, crispnas::text_pairs configuration) {
       return std::make_unique<support::run_keeper>(
@@ -771,11 +772,7 @@ TEST_SUITE("runs that are kept") {
 
   TEST_CASE("every second epoch is saved, or none, and checkpoints that are to be kept stay after the end") {
     double value = 1.0;
-    const auto state = [&] {
-      crispnas::named_state all;
-      all.add("value", value);
-      return all;
-    };
+    const auto state = state_of(value);
     const auto where = [] { return std::string("here"); };
     for (const std::string count : {"2", "0"}) {
       const temporary_folder folder;
@@ -797,11 +794,7 @@ TEST_SUITE("runs that are kept") {
   TEST_CASE("a run that fails says where its last checkpoint is") {
     const temporary_folder folder;
     double value = 1.0;
-    const auto state = [&] {
-      crispnas::named_state all;
-      all.add("value", value);
-      return all;
-    };
+    const auto state = state_of(value);
     const auto where = [] { return std::string("epoch 3 of 50, step 0"); };
     const auto fail = [] { throw crispnas::error("a number was lost."); };
     const auto keeper_of = [&](const support::keeper_flags& flags) {
