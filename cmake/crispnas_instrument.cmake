@@ -15,13 +15,15 @@ if(CRISPNAS_SANITIZE OR CRISPNAS_COVERAGE)
   add_compile_definitions(CRISPNAS_WATCHED)  # tests do not hold such programs to a speed
 endif()
 if(CRISPNAS_SANITIZE)
-  # -O1 and line tables alone: compiling is what takes the time. No recovery: the first report fails the test.
+  # Line tables alone: compiling is what takes the time. No recovery: the first report fails the test.
   set(crispnas_sanitizers thread)
+  set(level -O0)
   if(CRISPNAS_SANITIZE STREQUAL "address")
     set(crispnas_sanitizers address,undefined)
+    set(level -O1)  # of the kernels, which the tests run at length
     add_compile_definitions(_GLIBCXX_ASSERTIONS)
   endif()
-  add_compile_options(-O1 -g1 -fno-omit-frame-pointer -fsanitize=${crispnas_sanitizers} -fno-sanitize-recover=all)
+  add_compile_options(${level} -g1 -fno-omit-frame-pointer -fsanitize=${crispnas_sanitizers} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${crispnas_sanitizers})
 elseif(CRISPNAS_COVERAGE)
   if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")

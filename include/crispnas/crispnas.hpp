@@ -1,8 +1,6 @@
 // Everything. A program that wants less includes the layers that it uses; format.hpp (fmt) is apart.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <crispnas/data/batch_source.hpp>
 #include <crispnas/data/cifar.hpp>
 #include <crispnas/data/idx.hpp>

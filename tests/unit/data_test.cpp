@@ -268,7 +268,7 @@ TEST_SUITE("CIFAR") {
     CHECK_SAYS(message_of([&] { cn::read_cifar10({file}); }), "more than the 3222274048 that are accepted");
   }
 
-  TEST_CASE("real images") {
+  TEST_CASE("real images" * doctest::test_suite("optional")) {
     const char* root = std::getenv("CRISPNAS_TEST_DATA");
     if (root == nullptr || *root == '\0') {
       MESSAGE(

@@ -72,7 +72,7 @@ TEST_CASE("what is no table is refused with its line") {
   CHECK(contains(says(header + std::string(5000, 'x')), "more than 1000 characters"));
 }
 
-TEST_CASE("the real table") {
+TEST_CASE("the real table" * doctest::test_suite("optional")) {
   const char* root = std::getenv("CRISPNAS_TEST_DATA");
   if (root == nullptr || *root == '\0') {
     MESSAGE(

@@ -686,7 +686,8 @@ std::string said_of_memory(Body&& body) {
 
 }  // namespace
 
-TEST_CASE("memory that runs out in an evaluation or a training is an error, too, and leaves all as it was") {
+TEST_CASE("memory that runs out in an evaluation or a training is an error, too, and leaves all as it was" *
+          doctest::test_suite("optional")) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   MESSAGE("NOT TESTED: the sanitizers' own memory is under the limit, too.");
   return;
@@ -737,7 +738,8 @@ TEST_CASE("memory that runs out in an evaluation or a training is an error, too,
   CHECK_SAYS(cn::evaluation_advice(5, 0), "of a network of 5 weights. It keeps nothing");
 }
 
-TEST_CASE("memory that runs out is an error that says what to change, and a smaller batch goes on") {
+TEST_CASE("memory that runs out is an error that says what to change, and a smaller batch goes on" *
+          doctest::test_suite("optional")) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   MESSAGE("NOT TESTED: the sanitizers' own memory is under the limit, too.");
   return;

@@ -235,7 +235,8 @@ TEST_CASE("a bilevel step equals two passes by hand") {
   for (const auto& w : net.weights()) CHECK(w.requires_grad());
 }
 
-TEST_CASE("a bilevel step, the cut and the gap on a GPU are those on the CPU") {
+TEST_CASE("a bilevel step, the cut and the gap on a GPU are those on the CPU" *
+          doctest::test_suite("optional")) {
   if (!at::hasCUDA()) {
     MESSAGE("NOT TESTED: there is no GPU that this LibTorch can use");
     return;

@@ -384,7 +384,7 @@ TEST_SUITE("data sets") {
     CHECK(torch::equal(data.held_out.labels(), torch::tensor({4}, torch::kLong)));
   }
 
-  TEST_CASE("the real Fashion-MNIST") {
+  TEST_CASE("the real Fashion-MNIST" * doctest::test_suite("optional")) {
     if (!std::filesystem::exists(support::fashion_mnist_folder)) {
       MESSAGE("NOT TESTED: there is no " << support::fashion_mnist_folder
                                          << " (Debian: apt-get install dataset-fashion-mnist).");

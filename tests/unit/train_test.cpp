@@ -875,7 +875,8 @@ TEST_CASE("CIFAR-100 and MNIST are found by the names of their files") {
   CHECK_SAYS(message_of([] { support::load_mnist("/"); }), "Get the IDX files of MNIST");
 }
 
-TEST_CASE("photographs of a real folder: all decode, nearly as fast as a bare loop of libjpeg-turbo") {
+TEST_CASE("photographs of a real folder: all decode, nearly as fast as a bare loop of libjpeg-turbo" *
+          doctest::test_suite("optional")) {
   const char* root = std::getenv("CRISPNAS_TEST_DATA");
   if (root == nullptr || *root == '\0' || !std::filesystem::exists(std::filesystem::path(root) / "flowers")) {
     MESSAGE(
