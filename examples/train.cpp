@@ -10,6 +10,7 @@
 #include <crispnas/search/configuration_text.hpp>
 #include <crispnas/supernet/published_state.hpp>
 #include <crispnas/train/trainer.hpp>
+#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <limits>
@@ -272,7 +273,8 @@ void run(const train_flags& flags, const CLI::App& app) {
     if (source.unreadable) {
       for (const auto& [file, why] : source.unreadable->files()) {
         unreadable[file] = why;
-        fmt::print(stderr, "train: '{}' cannot be read: {}\n", file, why);
+        std::fprintf(stderr, "train: '%s' cannot be read: %s\n", file.c_str(),
+                     why.c_str());  // which does not throw
       }
     }
 

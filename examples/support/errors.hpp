@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <crispnas/error.hpp>
 #include <csignal>
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace support {
 
@@ -76,12 +78,18 @@ int guarded(const char* program, Body&& body) {
     std::fprintf(stderr, "%s: %s\n", program, message_of_exception(e).c_str());
   };
   try {
+    int code = 0;
     if constexpr (requires { static_cast<int>(body()); }) {
-      return body();
+      code = body();
     } else {
       body();
-      return 0;
     }
+    // The last lines may still wait in the program's buffer: nobody is told of what exit() cannot write.
+    if (std::fflush(stdout) != 0) {
+      throw crispnas::error("not all lines could be written to the standard output: " +
+                            std::generic_category().message(errno) + ".");
+    }
+    return code;
   } catch (const usage_error& e) {
     say(e);
     return exit_usage;

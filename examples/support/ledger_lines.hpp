@@ -106,7 +106,7 @@ inline void check_epoch(const result_part& epoch, const nlohmann::json& first) {
       if (!epoch.has("terms") || !epoch.value()["terms"].contains(name))
         epoch.fail("lacks the term \"" + crispnas::printable_name(name) + "\" of the first epoch");
     }
-    if (epoch.value()["terms"].size() != first["terms"].size())
+    if (!epoch.has("terms") || epoch.value()["terms"].size() != first["terms"].size())
       epoch.fail("has other terms than the first epoch");
   }
   const auto ops = epoch.member("ops").list(ledger_cells, ledger_cells, "a list for each cell");

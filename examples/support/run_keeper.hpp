@@ -19,6 +19,7 @@
 
 #include "errors.hpp"
 #include "finished_run.hpp"
+#include "growing_file.hpp"
 #include "keeper.hpp"
 #include "leftovers.hpp"
 #include "stop_signals.hpp"
@@ -98,6 +99,7 @@ class run_keeper : public keeper {
         resume_(flags.resume),
         keep_(flags.keep),
         configuration_(options.configuration),
+        outputs_(options.outputs),
         finished_(out) {
     if (interval_.count == 0 && resume_)
       throw usage_error(
@@ -187,6 +189,7 @@ class run_keeper : public keeper {
 
   /// The run has ended and its results are written.
   void done() {
+    for (const auto& name : outputs_) sync_grown_file(std::filesystem::path(out_) / name);
     finished_.mark(configuration_);
     if (saved_ && !keep_) saved_->remove_all();
   }
@@ -217,6 +220,7 @@ class run_keeper : public keeper {
   bool resume_;
   bool keep_;
   cn::text_pairs configuration_;
+  std::vector<std::string> outputs_;  ///< files of the folder that grow
   finished_run finished_;
   std::optional<cn::checkpoints> saved_;
   stop_signals signals_;

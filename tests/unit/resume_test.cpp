@@ -456,6 +456,20 @@ TEST_CASE("skipping and rolling back: a lost step leaves nothing behind") {
     CHECK((message.find(" (undone); ") != std::string::npos) == (policy == cn::lost_numbers::skip));
     CHECK_SAYS(message, "3 such steps were passed over before");
   }
+  // An epoch of which no step is left reports the same terms as the others: what writes them has columns for these.
+  options.when_lost = cn::lost_numbers::skip;
+  auto patient = options;
+  patient.lost_limit = 3;
+  calls_so_far = 0;
+  lost_calls = {4, 5, 6};
+  lossy_search without_steps(patient);
+  const auto reports = run(without_steps.search, data);
+  REQUIRE(reports.size() == 4);
+  for (const auto& r : reports) {
+    CHECK(std::isnan(r.train_loss) == (r.epoch == 2));
+    REQUIRE(r.terms.size() == reports[0].terms.size());
+    for (const double value : r.terms) CHECK(std::isfinite(value));
+  }
   options.when_lost = cn::lost_numbers::roll_back;
   // A run that rolled back can be stopped and gone on from, too.
   calls_so_far = 0;
@@ -542,8 +556,18 @@ TEST_CASE(
     const changed_gradients lost(s.net.arch().alpha(1), {8}, [](const at::Tensor& g) { return g + 1e25; });
     const auto message = message_of([&] { run(s.search, data); });
     CHECK_SAYS(message, "epoch 3, step 2: weight loss 0.");
-    CHECK_SAYS(message, "parameters with a NaN or infinity: none; ");
-    CHECK_SAYS(message, "; the square of a gradient of alpha or beta, in Adam's memory. Weight rate ");
+    CHECK_SAYS(message,
+               "parameters with a NaN or infinity: none; the square of a gradient of alpha or beta, in "
+               "Adam's memory; ");
+  }
+  {  // So is what has been undone.
+    auto skipping = options;
+    skipping.when_lost = cn::lost_numbers::skip;
+    skipping.lost_limit = 0;
+    one_search s(skipping);
+    const changed_gradients lost(s.net.arch().alpha(1), {8}, [](const at::Tensor& g) { return g + 1e25; });
+    CHECK_SAYS(message_of([&] { run(s.search, data); }),
+               "infinity: none; the square of a gradient of alpha or beta, in Adam's memory (undone); ");
   }
   options.when_lost = cn::lost_numbers::skip;
   one_search s(options);

@@ -711,6 +711,11 @@ TEST_SUITE("runs that are kept") {
           }(),
           "130stopped by SIGINT at here; nothing was saved");
     }
+    // No run has ended before what it has written is on the disk (which /dev/null has none of).
+    std::filesystem::create_symlink("/dev/null", folder.path() / "grown.csv");
+    support::run_keeper without_disk(folder.path(), {.every = {"0"}},
+                                     {.configuration = {}, .outputs = {"grown.csv", "none.csv"}});
+    CHECK_SAYS(message_of([&] { without_disk.done(); }), "grown.csv' did not reach the disk (");
     // The run that ended has another one behind it, which did not: nothing is known of an end.
     CHECK(!std::filesystem::exists(folder.path() / "finished.json"));
     CHECK_SAYS(message_of([&] { keeper_of({.every = {"0"}, .resume = true}); }),

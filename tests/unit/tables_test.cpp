@@ -260,6 +260,9 @@ TEST_CASE("ledger: a line with a sum that is right and a result of another shape
   CHECK_SAYS(with(search, "/result/epochs/1/terms/b", {1, 2}), "has other terms than the first epoch");
   CHECK_SAYS(with(search, "/result/epochs/1/terms/op_entropy", {1}), "is not a value and a factor");
   CHECK(without(search, "/result/epochs/0/terms").empty());  // alpha and beta waited
+  auto of_no_terms = search;
+  of_no_terms["result"]["epochs"][0]["terms"] = nlohmann::json::object();
+  CHECK_SAYS(without(of_no_terms, "/result/epochs/1/terms"), "has other terms than the first epoch");
   CHECK_SAYS(with(search, "/result/cuts/0/genotype", "Genotype("), "is no genotype: ");
   CHECK_SAYS(with(search, "/result/cuts/0/genotype", "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"),
              "is not a normal and a reduction cell of two inputs");

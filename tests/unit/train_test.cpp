@@ -180,6 +180,8 @@ TEST_CASE(
   CHECK(measured.images == 30);
   CHECK(measured.top1 > 90.0);
   CHECK(measured.top5 == 100.0);
+  CHECK(cn::evaluate(net, cn::sequential_batches(easy(123))).top5 ==
+        100.0);  // 123 * (1 / 123) is more than 1
   at::NoGradGuard no_grad;
   net.eval();
   double right = 0;

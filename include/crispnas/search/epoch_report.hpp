@@ -44,13 +44,17 @@ class epoch_totals {
     correct_ += result.correct.item<double>();
   }
   void add_seconds(double seconds) { seconds_ += seconds; }
+  /// The regularizer's terms of an epoch in which no step was added: each epoch of a run reports the same ones.
+  void add_terms_without_steps(loss_terms terms) { terms_ = std::move(terms); }
+  bool has_steps() const { return steps_ > 0; }
 
   /// `images`: that a step counts its right answers in.
   void fill(epoch_report& report, std::int64_t images) {
     read_terms();
-    report.train_loss = weight_loss_ / double(steps_);
-    report.arch_loss = arch_loss_ / double(steps_);
-    report.train_accuracy = 100.0 * correct_ / double(steps_ * images);
+    const bool any = has_steps();
+    report.train_loss = any ? weight_loss_ / double(steps_) : std::nan("");
+    report.arch_loss = any ? arch_loss_ / double(steps_) : std::nan("");
+    report.train_accuracy = any ? 100.0 * correct_ / double(steps_ * images) : std::nan("");
     report.seconds = seconds_;
     report.terms.clear();
     std::size_t begin = 0;

@@ -153,22 +153,19 @@ inline std::string ranges_of(const architecture& arch) {
   return text;
 }
 
-/// Throws crispnas::error: where it was lost, by which images, and what holds it. `passed_over`: steps that were passed over before;
-/// `adam_lost`: whether Adam remembers an infinity.
-[[noreturn]] inline void fail_with_lost_numbers(const any_supernet& net, const step_to_read& done,
+/// Throws crispnas::error: where it was lost, by which images, and what holds it (`where`). `passed_over`: steps that were passed over
+/// before.
+[[noreturn]] inline void fail_with_lost_numbers(const architecture& arch, const step_to_read& done,
                                                 std::int64_t epoch, double rate, std::int64_t passed_over,
-                                                bool adam_lost) {
+                                                const std::string& where) {
   const auto show = [](const at::Tensor& t) { return t.defined() ? shown(t.item<double>()) : "-"; };
-  std::string text =
-      "crispnas::searcher: a number was lost in epoch " + std::to_string(epoch) + ", step " +
-      std::to_string(done.step + 1) + ": weight loss " + show(done.result.weight_loss) +
-      ", architecture loss " + show(done.result.arch_loss) + ", gradient norm " +
-      show(done.result.gradient_norm) +
-      "; parameters with a NaN or infinity: " + (done.undone.empty() ? lost_parameters(net) : done.undone) +
-      "; " + ranges_of(net.arch()) +
-      (adam_lost ? "; the square of a gradient of alpha or beta, in Adam's memory" : "") + ". Weight rate " +
-      shown(rate) + "; images of the half that trains the weights: " + listed_indices(done.train) +
-      "; of the other half: " + listed_indices(done.arch) + ".";
+  std::string text = "crispnas::searcher: a number was lost in epoch " + std::to_string(epoch) + ", step " +
+                     std::to_string(done.step + 1) + ": weight loss " + show(done.result.weight_loss) +
+                     ", architecture loss " + show(done.result.arch_loss) + ", gradient norm " +
+                     show(done.result.gradient_norm) + "; parameters with a NaN or infinity: " + where +
+                     "; " + ranges_of(arch) + ". Weight rate " + shown(rate) +
+                     "; images of the half that trains the weights: " + listed_indices(done.train) +
+                     "; of the other half: " + listed_indices(done.arch) + ".";
   throw error(text + detail::passed_over_before(passed_over) +
               " Lower the rate, look at the images, or let such steps pass (when_lost, lost_limit).");
 }

@@ -104,6 +104,10 @@ class searcher {
     report.epoch = epoch;
     report.epochs = options_.epochs;
     report.weight_rate = weights_.rate();
+    if (!totals_.has_steps()) {  // all of them have lost a number
+      const at::NoGradGuard no_grad;
+      totals_.add_terms_without_steps(terms_at(net_.arch(), losses_of(epoch)));
+    }
     totals_.fill(
         report, options_.order == search_order::single_level ? 2 * options_.batch_size : options_.batch_size);
     if (!stopped_) start_epoch(epoch + 1);
@@ -166,7 +170,7 @@ class searcher {
       ++position_.step;
       return;
     }
-    const step_losses losses{regularizer_, epoch, options_.epochs, options_.strength};
+    const step_losses losses = losses_of(epoch);
     const step_optimizers optimizers{weights_,
                                      alpha_,
                                      beta_,
@@ -187,7 +191,7 @@ class searcher {
         },
         [&] { return memory_advice(net_, options_.batch_size); });
     done.step = number;
-    done.undone = lost_.after_step(done.fine, [&] { return lost_parameters(net_); });
+    done.undone = lost_.after_step(done.fine, [&] { return lost_parameters(net_) + lost_in_adam(); });
     const auto before = position_;
     settle();                                   // the step before this one: nothing waits for the device
     if (position_.step != before.step) return;  // rolled back: this step has not happened
@@ -195,6 +199,8 @@ class searcher {
     ++position_.step;
     if (options_.on_step) options_.on_step({epoch, options_.epochs, position_.step, steps});
   }
+
+  step_losses losses_of(int epoch) const { return {regularizer_, epoch, options_.epochs, options_.strength}; }
 
   /// A warm-up given as a fraction of the run, in whole epochs.
   int warmup(double fraction) const { return static_cast<int>(std::lround(fraction * options_.epochs)); }
@@ -215,17 +221,25 @@ class searcher {
   /// not saved.
   void pass_over(std::int64_t step) {
     if (lost_.are_too_many()) {
-      std::vector<at::Tensor> squares = alpha_.square();
-      squares.insert(squares.end(), beta_.square().begin(), beta_.square().end());
-      const bool adam_lost = std::any_of(squares.begin(), squares.end(), [](const at::Tensor& t) {
-        return !at::isfinite(t).all().item<bool>();
-      });
-      fail_with_lost_numbers(net_, *to_read_, position_.epoch, weights_.rate(), lost_.count(), adam_lost);
+      const std::string where =
+          to_read_->undone.empty() ? lost_parameters(net_) + lost_in_adam() : to_read_->undone;
+      fail_with_lost_numbers(net_.arch(), *to_read_, position_.epoch, weights_.rate(), lost_.count(), where);
     }
     lost_.pass_over(step, [&] {
       to_read_.reset();  // it has been read
       return state();
     });
+  }
+
+  /// Losses and parameters can be finite where the square of a gradient is not.
+  std::string lost_in_adam() {
+    for (adam* a : {&alpha_, &beta_}) {
+      for (const at::Tensor& t : a->square()) {
+        if (!at::isfinite(t).all().item<bool>())
+          return "; the square of a gradient of alpha or beta, in Adam's memory";
+      }
+    }
+    return {};
   }
 
   /// What a step can change.

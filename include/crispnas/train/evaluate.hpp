@@ -60,10 +60,10 @@ inline evaluation evaluate(any_derived_network& net, batch_source data, precisio
       [&] { return evaluation_advice(net.weight_count(), images); });
   if (result.images == 0)
     throw error("crispnas::evaluate: there is no image to measure by. Give it at least one.");
-  const double share = 1.0 / double(result.images);
-  result.top1 = 100.0 * first.item<double>() * share;
-  result.top5 = 100.0 * five.item<double>() * share;
-  result.loss = loss.item<double>() * share;
+  // Divided last: 1 / 123 is rounded up, and 123 right answers of 123 are 100 percent, not more.
+  result.top1 = 100.0 * first.item<double>() / double(result.images);
+  result.top5 = 100.0 * five.item<double>() / double(result.images);
+  result.loss = loss.item<double>() / double(result.images);
   return result;
 }
 
