@@ -104,6 +104,10 @@ put("ledger", "few-edges", of_kind("search", search_result(1, edges=(14, 3))))
 put("ledger", "no-epochs", of_kind("search", search_result(0)))
 put("ledger", "no-cuts", of_kind("search", {**search_result(1), "cuts": []}))
 put("ledger", "no-entropy", of_kind("search", {k: v for k, v in search_result(1).items() if k != "op_entropy"}))
+no_terms = search_result()
+no_terms["epochs"][0]["terms"] = {}
+del no_terms["epochs"][1]["terms"]
+put("ledger", "no-terms", of_kind("search", no_terms))
 put("ledger", "no-error", of_kind("retraining", {}))
 put("ledger", "no-kind", ledger_line({"hash": "a", "seed": 3, "result": {"error": 12.5}}))
 put("ledger", "lacks", json.dumps({"hash": "a", "seed": -1, "result": []}))
