@@ -85,9 +85,10 @@ int guarded(const char* program, Body&& body) {
       body();
     }
     // The last lines may still wait in the program's buffer: nobody is told of what exit() cannot write.
-    if (std::fflush(stdout) != 0) {
+    const int reason = std::fflush(stdout) == 0 ? 0 : errno;
+    if (reason != 0) {
       throw crispnas::error("not all lines could be written to the standard output: " +
-                            std::generic_category().message(errno) + ".");
+                            std::generic_category().message(reason) + ".");
     }
     return code;
   } catch (const usage_error& e) {

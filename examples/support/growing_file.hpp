@@ -53,9 +53,10 @@ inline void sync_grown_file(const std::filesystem::path& path) {
   std::error_code code;
   if (!std::filesystem::exists(path, code)) return;
   const crispnas::detail::descriptor file(crispnas::system_files(), path, O_RDONLY);
-  if (!file || !file.sync())
+  const int reason = file && file.sync() ? 0 : errno;
+  if (reason != 0)
     throw crispnas::error("file '" + path.string() + "' did not reach the disk" +
-                          crispnas::detail::because(errno) + ".");
+                          crispnas::detail::because(reason) + ".");
 }
 
 }  // namespace support

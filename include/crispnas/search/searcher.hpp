@@ -104,7 +104,7 @@ class searcher {
     report.epoch = epoch;
     report.epochs = options_.epochs;
     report.weight_rate = weights_.rate();
-    if (!totals_.has_steps()) {  // all of them have lost a number
+    if (!stopped_ && !totals_.has_steps()) {  // all of them have lost a number
       const at::NoGradGuard no_grad;
       totals_.add_terms_without_steps(terms_at(net_.arch(), losses_of(epoch)));
     }
