@@ -84,11 +84,12 @@ int guarded(const char* program, Body&& body) {
     } else {
       body();
     }
-    // The last lines may still wait in the program's buffer: nobody is told of what exit() cannot write.
+    // The last lines may still wait in the program's buffer: nobody is told of what exit() cannot write. What an earlier flush could not
+    // write is gone, and known by the stream's flag alone.
     const int reason = std::fflush(stdout) == 0 ? 0 : errno;
-    if (reason != 0) {
-      throw crispnas::error("not all lines could be written to the standard output: " +
-                            std::generic_category().message(reason) + ".");
+    if (reason != 0 || std::ferror(stdout) != 0) {
+      throw crispnas::error("not all lines could be written to the standard output" +
+                            (reason == 0 ? "" : ": " + std::generic_category().message(reason)) + ".");
     }
     return code;
   } catch (const usage_error& e) {

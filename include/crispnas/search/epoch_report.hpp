@@ -13,7 +13,8 @@
 
 namespace crispnas {
 
-/// What an epoch reports: means over its steps, and the regularizer as the last step saw it.
+/// What an epoch reports: means over its steps, and the regularizer as the last step saw it. Where every step has lost a number, the
+/// means are NaN, and the regularizer is that of the end.
 struct epoch_report {
   int epoch = 0;  ///< from 1
   int epochs = 0;

@@ -191,7 +191,7 @@ class searcher {
         },
         [&] { return memory_advice(net_, options_.batch_size); });
     done.step = number;
-    done.undone = lost_.after_step(done.fine, [&] { return lost_parameters(net_) + lost_in_adam(); });
+    done.undone = lost_.after_step(done.fine, [&] { return where_lost(); });
     const auto before = position_;
     settle();                                   // the step before this one: nothing waits for the device
     if (position_.step != before.step) return;  // rolled back: this step has not happened
@@ -221,8 +221,7 @@ class searcher {
   /// not saved.
   void pass_over(std::int64_t step) {
     if (lost_.are_too_many()) {
-      const std::string where =
-          to_read_->undone.empty() ? lost_parameters(net_) + lost_in_adam() : to_read_->undone;
+      const std::string where = to_read_->undone.empty() ? where_lost() : to_read_->undone;
       fail_with_lost_numbers(net_.arch(), *to_read_, position_.epoch, weights_.rate(), lost_.count(), where);
     }
     lost_.pass_over(step, [&] {
@@ -231,15 +230,16 @@ class searcher {
     });
   }
 
-  /// Losses and parameters can be finite where the square of a gradient is not.
-  std::string lost_in_adam() {
+  /// What holds a NaN or infinity. Losses and parameters can be finite where the square of a gradient is not.
+  std::string where_lost() {
+    const std::string parameters = lost_parameters(net_);
     for (adam* a : {&alpha_, &beta_}) {
       for (const at::Tensor& t : a->square()) {
         if (!at::isfinite(t).all().item<bool>())
-          return "; the square of a gradient of alpha or beta, in Adam's memory";
+          return parameters + "; the square of a gradient of alpha or beta, in Adam's memory";
       }
     }
-    return {};
+    return parameters;
   }
 
   /// What a step can change.
