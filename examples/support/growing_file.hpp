@@ -48,15 +48,4 @@ class growing_file {
   crispnas::detail::descriptor file_;
 };
 
-/// The bytes of a file that has grown are on the disk, where there is such a file. Throws crispnas::error.
-inline void sync_grown_file(const std::filesystem::path& path) {
-  std::error_code code;
-  if (!std::filesystem::exists(path, code)) return;
-  const crispnas::detail::descriptor file(crispnas::system_files(), path, O_RDONLY);
-  const int reason = file && file.sync() ? 0 : errno;
-  if (reason != 0)
-    throw crispnas::error("file '" + path.string() + "' did not reach the disk" +
-                          crispnas::detail::because(reason) + ".");
-}
-
 }  // namespace support

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <crispnas/io/checked_file.hpp>
 #include <crispnas/io/checkpoints.hpp>
+#include <crispnas/io/file_calls.hpp>
 #include <crispnas/io/generations.hpp>
 #include <crispnas/io/printable.hpp>
 #include <cstdint>
@@ -19,7 +21,6 @@
 
 #include "errors.hpp"
 #include "finished_run.hpp"
-#include "growing_file.hpp"
 #include "keeper.hpp"
 #include "leftovers.hpp"
 #include "stop_signals.hpp"
@@ -189,7 +190,8 @@ class run_keeper : public keeper {
 
   /// The run has ended and its results are written.
   void done() {
-    for (const auto& name : outputs_) sync_grown_file(std::filesystem::path(out_) / name);
+    for (const auto& name : outputs_)
+      crispnas::detail::synced_bytes(crispnas::system_files(), std::filesystem::path(out_) / name);
     finished_.mark(configuration_);
     if (saved_ && !keep_) saved_->remove_all();
   }

@@ -14,6 +14,8 @@
 #include "files.hpp"
 #include "support.hpp"
 
+namespace derived_parity_test {
+
 namespace cn = crispnas;
 
 namespace {
@@ -132,3 +134,5 @@ TEST_CASE("NAS-Bench-201: logits, every gradient") {
   check("nas_bench_201", cell,
         {.skeleton = cn::derived_skeleton::nas_bench_201, .channels = 4, .cells = 1, .classes = 5}, 16);
 }
+
+}  // namespace derived_parity_test

@@ -18,6 +18,8 @@
 #include "files.hpp"
 #include "support.hpp"
 
+namespace parity_test {
+
 namespace cn = crispnas;
 
 namespace {
@@ -493,3 +495,5 @@ TEST_CASE("AutoDL: the cells that are picked from given alpha") {
     CHECK((cells_of(net, theirs, std::int64_t(i)) == wanted[i]));
   }
 }
+
+}  // namespace parity_test

@@ -13,6 +13,8 @@
 #include "files.hpp"
 #include "support.hpp"
 
+namespace checkpoint_test {
+
 namespace cn = crispnas;
 using tests::fault;
 using tests::message_of;
@@ -659,3 +661,5 @@ TEST_CASE("too little room is told before anything is written") {
   CHECK_SAYS(message, " KiB, but 100 bytes are free there");
   CHECK(!its.saved.exist());
 }
+
+}  // namespace checkpoint_test

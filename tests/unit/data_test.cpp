@@ -27,6 +27,8 @@
 #include "doctest.hpp"
 #include "files.hpp"
 
+namespace data_test {
+
 namespace cn = crispnas;
 using tests::message_of;
 using tests::temporary_folder;
@@ -737,3 +739,5 @@ TEST_SUITE("batches") {
     CHECK(!ahead.next().has_value());
   }
 }
+
+}  // namespace data_test

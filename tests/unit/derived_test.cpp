@@ -10,6 +10,8 @@
 
 #include "support.hpp"
 
+namespace derived_test {
+
 namespace cn = crispnas;
 
 namespace {
@@ -358,3 +360,5 @@ TEST_CASE("a Python module has the classes of its network and of the ops of its 
       cn::to_python(cn::parse_genotype("Genotype(normal=[0->2 mine], normal_concat=[2])"), {}),
       doctest::Contains("the op 'mine' is not one of the published ones"), cn::error);
 }
+
+}  // namespace derived_test

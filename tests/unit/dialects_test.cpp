@@ -17,6 +17,8 @@
 
 #include "doctest.hpp"
 
+namespace dialects_test {
+
 namespace cn = crispnas;
 using cn::dialect;
 
@@ -592,3 +594,5 @@ TEST_CASE("one wrong source in a list of all edges is no cell of seven nodes") {
   CHECK(!reading.ok);
   CHECK(std::string(reading.fault.expected).find("all edges") != std::string::npos);
 }
+
+}  // namespace dialects_test

@@ -8,6 +8,8 @@
 
 #include "support.hpp"
 
+namespace discretize_test {
+
 namespace cn = crispnas;
 
 namespace {
@@ -477,3 +479,5 @@ TEST_CASE("an edge that does not exist in the super-network is not kept under an
   CHECK(((cut[0].kept.edges >> 4) & 1U) == 0);
   CHECK(std::popcount(cut[0].kept.edges) == 8);
 }
+
+}  // namespace discretize_test

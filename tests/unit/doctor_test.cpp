@@ -11,6 +11,8 @@
 #include "support/doctor/machine.hpp"
 #include "support/doctor/why_no_cuda.hpp"
 
+namespace doctor_test {
+
 using support::cuda_facts;
 using support::findings;
 using support::health;
@@ -213,3 +215,5 @@ TEST_CASE("findings as text and as JSON") {
   CHECK(support::to_json(all)["findings"][1]["advice"] == "do it");
   CHECK(support::to_json({{health::problem, "a", "x"}})["would_run"] == false);
 }
+
+}  // namespace doctor_test

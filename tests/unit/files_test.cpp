@@ -15,6 +15,8 @@
 
 #include "failing_files.hpp"
 
+namespace files_test {
+
 namespace cn = crispnas;
 using tests::fault;
 using tests::message_of;
@@ -525,3 +527,5 @@ TEST_CASE("one writer at a time") {
   CHECK_SAYS(message_of([&] { cn::run_lock(folder.path(), calls); }),
              "Take a folder on a file system that has locks");
 }
+
+}  // namespace files_test

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+namespace genotype_test {
+
 namespace cn = crispnas;
 
 namespace {
@@ -575,3 +577,5 @@ TEST_CASE("the names of a user's ops are escaped") {
   CHECK(cn::to_svg(cell).find("a&lt;b&gt;&amp;&quot;c&quot;") != std::string::npos);
   CHECK(cn::to_dot(cell).find("[label=\"a<b>&\\\"c\\\"\"]") != std::string::npos);
 }
+
+}  // namespace genotype_test

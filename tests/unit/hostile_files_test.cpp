@@ -20,6 +20,8 @@
 #include "support/nas_bench_table.hpp"
 #include "support/table_scale.hpp"
 
+namespace hostile_files_test {
+
 namespace cn = crispnas;
 using tests::message_of;
 using tests::temporary_folder;
@@ -200,3 +202,5 @@ TEST_CASE("IDX and CIFAR: what a header promises is held against what is there")
              }),
              "1 whole records of 3073 and 1 left over");
 }
+
+}  // namespace hostile_files_test

@@ -7,6 +7,8 @@
 
 #include "support.hpp"
 
+namespace loss_test {
+
 namespace cn = crispnas;
 using test::make_architecture;
 
@@ -361,3 +363,5 @@ TEST_CASE("shares below 1e-12 enter the entropy with the logarithm of 1e-12") {
   CHECK(entropy_by(1e-13, 1e-13 * std::log(1e12)) == doctest::Approx(1.0).epsilon(tight));
   CHECK(entropy_by(1e-11, 1e-11 * std::log(1e11)) == doctest::Approx(1.0).epsilon(tight));
 }
+
+}  // namespace loss_test

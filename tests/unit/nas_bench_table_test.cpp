@@ -9,6 +9,8 @@
 #include "files.hpp"
 #include "support/statistics.hpp"
 
+namespace nas_bench_table_test {
+
 namespace cn = crispnas;
 using tests::message_of;
 using tests::temporary_folder;
@@ -99,3 +101,5 @@ TEST_CASE("rank correlation: by hand, with ties, of constants") {
   CHECK(support::ranks_of({5, 1, 5, 0}) == std::vector<double>{3.5, 2, 3.5, 1});
   CHECK(std::isnan(support::rank_correlation({1, 1, 1}, {1, 2, 3})));
 }
+
+}  // namespace nas_bench_table_test

@@ -10,6 +10,8 @@
 #include "files.hpp"
 #include "support.hpp"
 
+namespace order_test {
+
 namespace cn = crispnas;
 
 namespace {
@@ -270,3 +272,5 @@ TEST_CASE("every order on meta tensors") {
     CHECK(result.arch_loss.is_meta());
   }
 }
+
+}  // namespace order_test

@@ -17,6 +17,8 @@
 #include "support/command_line.hpp"
 #include "support/tensorboard.hpp"
 
+namespace report_test {
+
 namespace cn = crispnas;
 using tests::message_of;
 
@@ -248,3 +250,5 @@ TEST_CASE("a command can be given to a shell again") {
   const char* argv[] = {"/some/where/search", "--out", "it's <here>", "--k", "4", ""};
   CHECK(support::command_text(6, argv) == "search --out 'it'\\''s <here>' --k 4 ''");
 }
+
+}  // namespace report_test

@@ -24,6 +24,8 @@
 #include "files.hpp"
 #include "support.hpp"
 
+namespace resume_test {
+
 namespace cn = crispnas;
 using test::contains;
 using test::message_of;
@@ -712,7 +714,7 @@ std::string said_of_memory(Body&& body) {
 
 TEST_CASE("memory that runs out in an evaluation or a training is an error, too, and leaves all as it was" *
           doctest::test_suite("optional")) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(CRISPNAS_WATCHED_ADDRESSES) || defined(CRISPNAS_WATCHED_THREADS)
   MESSAGE("NOT TESTED: the sanitizers' own memory is under the limit, too.");
   return;
 #endif
@@ -764,7 +766,7 @@ TEST_CASE("memory that runs out in an evaluation or a training is an error, too,
 
 TEST_CASE("memory that runs out is an error that says what to change, and a smaller batch goes on" *
           doctest::test_suite("optional")) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(CRISPNAS_WATCHED_ADDRESSES) || defined(CRISPNAS_WATCHED_THREADS)
   MESSAGE("NOT TESTED: the sanitizers' own memory is under the limit, too.");
   return;
 #endif
@@ -838,3 +840,5 @@ TEST_CASE("memory that runs out is an error that says what to change, and a smal
                   c10::Error);
   CHECK(cn::within_memory([] { return 3; }, advice) == 3);
 }
+
+}  // namespace resume_test

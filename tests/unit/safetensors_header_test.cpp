@@ -13,6 +13,8 @@
 
 #include "files.hpp"
 
+namespace safetensors_header_test {
+
 namespace cn = crispnas;
 
 namespace {
@@ -397,3 +399,5 @@ TEST_CASE("100,000 mutated files: refused with words, or read as another parser 
   CHECK_FAST(slowest < 1.0);
   MESSAGE("accepted " << accepted << ", refused " << refused << ", slowest " << slowest << " s");
 }
+
+}  // namespace safetensors_header_test

@@ -9,6 +9,8 @@
 
 #include "support.hpp"
 
+namespace search_test {
+
 namespace cn = crispnas;
 using test::contains;
 using test::message_of;
@@ -59,7 +61,7 @@ double difference(const std::vector<at::Tensor>& a, const std::vector<at::Tensor
 }  // namespace
 
 TEST_CASE("a search by the fused kernels finds what a search by LibTorch's operations finds") {
-  // In float64, so that rounding does not part them: 24 steps, then the cut and its accuracies.
+  // In float64, so that rounding does not part them: 12 steps, then the cut and its accuracies.
   struct outcome {
     std::vector<double> numbers;
     std::string cell;
@@ -70,7 +72,7 @@ TEST_CASE("a search by the fused kernels finds what a search by LibTorch's opera
     CHECK(net.is_fused() == (path == cn::compute_path::fused));
     auto options = quick(test::watched ? 1 : 3);
     options.alpha_rate = options.beta_rate = 0.05;
-    const auto data = easy(test::watched ? 32 : 128);
+    const auto data = easy(test::watched ? 32 : 64);
     outcome all;
     cn::searcher search(net, options);
     for (const auto& epoch : search.run(data)) {
@@ -547,3 +549,5 @@ TEST_CASE("presets say what is published") {
   CHECK(code.beta_warmup == 0.0);
   CHECK(cn::rate_for_travel(19500) == doctest::Approx(3e-4).epsilon(1e-12));
 }
+
+}  // namespace search_test

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+namespace spec_test {
+
 namespace cn = crispnas;
 namespace schedules = crispnas::schedules;
 namespace authors = crispnas::authors_schedules;
@@ -209,3 +211,5 @@ TEST_CASE("possible edges and living sets of random graphs and budgets agree wit
   CHECK(infeasible > 50);
   CHECK(with_impossible_edges > 50);
 }
+
+}  // namespace spec_test

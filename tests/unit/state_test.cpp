@@ -14,6 +14,8 @@
 #include "files.hpp"
 #include "support.hpp"
 
+namespace state_test {
+
 namespace cn = crispnas;
 
 namespace {
@@ -299,3 +301,5 @@ TEST_CASE("all that does not fit is told at once, and nothing has changed") {
              }),
              "1 of another type (weight: F32 in the file, Long here)");
 }
+
+}  // namespace state_test

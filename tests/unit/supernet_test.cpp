@@ -15,6 +15,8 @@
 
 #include "support.hpp"
 
+namespace supernet_test {
+
 namespace cn = crispnas;
 using test::contains;
 using test::message_of;
@@ -578,7 +580,7 @@ std::vector<drawn_network> draw_networks(std::integer_sequence<std::uint64_t, Sp
   };
   return {one(Specs, drawn_cell<Specs>::residual, &make<drawn_spec<Specs>>)...};
 }
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(CRISPNAS_WATCHED_ADDRESSES)
 constexpr int drawn_count = 8;  // each takes many times as long
 #else
 constexpr int drawn_count = 24;
@@ -587,41 +589,47 @@ std::vector<drawn_network> drawn_networks() {
   return draw_networks(std::make_integer_sequence<std::uint64_t, drawn_count>{});
 }
 
+void check_rounding(maker made, int cells, std::int64_t batch, std::int64_t height, std::int64_t width) {
+  const test::one_thread quick;
+  median_error_ratios(made, {.cells = cells, .noise = {0.5, 0.3}},
+                      at::randn({batch, 3, height, width}, at::detail::createCPUGenerator(7)));
+}
+
 }  // namespace
 
 TEST_CASE("float32: the kernels err at most twice as much as LibTorch's operations") {
-  const test::one_thread quick;
-  const auto check = [](maker made, int cells, std::int64_t batch, std::int64_t height, std::int64_t width) {
-    median_error_ratios(made, {.cells = cells, .noise = {0.5, 0.3}},
-                        at::randn({batch, 3, height, width}, at::detail::createCPUGenerator(7)));
-  };
-  check(make<darts<>>, 3, 1, 20, 12);
-  if (test::watched) return;  // by minutes
-  check(make<darts<>>, 3, 4, 16, 16);
-  check(make<darts<cn::edges_3_of_14>>, 4, 5, 8, 12);
-  check(make<darts<cn::partial_channels<1>>>, 3, 4, 8, 8);
-  check(make<darts<cn::edges_5_of_14, cn::partial_channels<2>>>, 3, 7, 12, 8);
-  check(make<nb201>, 1, 4, 8, 8);
-  check(make<nb201>, 1, 3, 12, 20);
+  check_rounding(make<darts<>>, 3, 1, 20, 12);
+  if (test::watched) return;  // by a minute
+  check_rounding(make<nb201>, 1, 4, 8, 8);
 }
 
-TEST_CASE("float32: of specs drawn at random, too, the kernels err at most twice as much") {
-  std::array<double, 3> sum{}, worst{};
-  const test::one_thread quick;
-  auto networks = drawn_networks();
-  networks.resize(drawn_count / 2);
-  for (const auto& drawn : networks) {
-    CAPTURE(drawn.options.seed);
-    const auto medians = median_error_ratios(drawn.made, drawn.options, drawn.images);
+TEST_SUITE("slow") {
+  TEST_CASE("float32: of other networks, too, the kernels err at most twice as much") {
+    check_rounding(make<darts<>>, 3, 4, 16, 16);
+    check_rounding(make<darts<cn::edges_3_of_14>>, 4, 5, 8, 12);
+    check_rounding(make<darts<cn::partial_channels<1>>>, 3, 4, 8, 8);
+    check_rounding(make<darts<cn::edges_5_of_14, cn::partial_channels<2>>>, 3, 7, 12, 8);
+    check_rounding(make<nb201>, 1, 3, 12, 20);
+  }
+
+  TEST_CASE("float32: of specs drawn at random, too, the kernels err at most twice as much") {
+    std::array<double, 3> sum{}, worst{};
+    const test::one_thread quick;
+    auto networks = drawn_networks();
+    networks.resize(drawn_count / 2);
+    for (const auto& drawn : networks) {
+      CAPTURE(drawn.options.seed);
+      const auto medians = median_error_ratios(drawn.made, drawn.options, drawn.images);
+      for (std::size_t i = 0; i < 3; ++i) {
+        sum[i] += std::log(medians[i]);
+        worst[i] = std::max(worst[i], medians[i]);
+      }
+    }
     for (std::size_t i = 0; i < 3; ++i) {
-      sum[i] += std::log(medians[i]);
-      worst[i] = std::max(worst[i], medians[i]);
+      MESSAGE("geometric mean ", std::exp(sum[i] / double(networks.size())), ", largest ", worst[i]);
     }
   }
-  for (std::size_t i = 0; i < 3; ++i) {
-    MESSAGE("geometric mean ", std::exp(sum[i] / double(networks.size())), ", largest ", worst[i]);
-  }
-}
+}  // TEST_SUITE("slow")
 
 TEST_CASE("float64: of specs drawn at random, kernels and LibTorch's operations agree") {
   const test::one_thread quick;
@@ -1066,3 +1074,5 @@ TEST_CASE("a whole bilevel step on meta tensors") {
   check(darts<cn::edges_3_of_14>{}, 8);
   check(nb201{}, 2);
 }
+
+}  // namespace supernet_test

@@ -39,6 +39,8 @@
 #include "support/suggest.hpp"
 #include "support/train_json.hpp"
 
+namespace support_test {
+
 using tests::message_of;
 using tests::temporary_folder;
 
@@ -224,7 +226,7 @@ CHECK(message_of([&] { support::check_output_folder(wanted); }).empty());
 CHECK(std::filesystem::is_directory(wanted));
 CHECK(std::filesystem::is_empty(wanted));
 CHECK(message_of([&] { support::check_output_folder(wanted); }).empty());
-}
+}  // namespace support_test
 
 TEST_CASE("its name, and those of the folders above it that are made, reach the disk") {
   const temporary_folder folder;
@@ -841,3 +843,5 @@ TEST_SUITE("runs that are kept") {
                "has the checkpoints of a run that did not end. Give --resume");
   }
 }
+
+}  // namespace support_test

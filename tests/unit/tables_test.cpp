@@ -27,6 +27,8 @@
 #include "support/table_pages.hpp"
 #include "support/table_scale.hpp"
 
+namespace tables_test {
+
 using doctest::Approx;
 using support::ledger;
 using support::ledger_mode;
@@ -613,3 +615,5 @@ TEST_CASE("figures: every line is drawn, for one epoch as well") {
   for (auto& edges : search["epochs"][0]["edges"]) edges = nullptr;  // DARTS has none
   CHECK_SAYS(support::weights_csv(search), "1,normal,0,2,,0.14286");
 }
+
+}  // namespace tables_test

@@ -28,6 +28,8 @@
 #include "support/pool.hpp"
 #include "support/search_json.hpp"
 
+namespace unfinished_run_test {
+
 namespace cn = crispnas;
 using tests::message_of;
 using tests::temporary_folder;
@@ -423,3 +425,5 @@ TEST_CASE(
   CHECK(found == expected);
   CHECK(support::ledger(done.path(), support::ledger_mode::read).size() == all.size());
 }
+
+}  // namespace unfinished_run_test

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -117,6 +118,21 @@ std::optional<file_facts> read_all(file_calls& calls, int file, See&& see) {
   }
   facts.sha256 = digest.hex();
   return facts;
+}
+
+/// How long a file is, once its bytes have reached the disk; 0 where it is not there. Throws error.
+inline std::uint64_t synced_bytes(file_calls& calls, const std::filesystem::path& path) {
+  std::error_code code;
+  if (!std::filesystem::exists(path, code)) return 0;
+  const descriptor file(calls, path, O_RDONLY);
+  const int reason = file && file.sync() ? 0 : errno;
+  const auto bytes = std::filesystem::file_size(path, code);
+  if (reason != 0) {
+    throw error("file '" + path.string() + "' did not reach the disk" + because(reason) +
+                wanted_room(calls, path, bytes_text(bytes), reason) + ".");
+  }
+  if (code) throw error("file '" + path.string() + "' cannot be examined: " + code.message() + ".");
+  return bytes;
 }
 
 /// Whether the names in a folder have reached the disk. Some file systems have no sync of folders (EINVAL).

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <crispnas/error.hpp>
+#include <crispnas/io/checked_file.hpp>
 #include <crispnas/io/generations.hpp>
 #include <crispnas/io/made_folder.hpp>
 #include <crispnas/io/named_state.hpp>
@@ -106,7 +107,8 @@ class checkpoints {
     const named_tensors values = state.values();
     const std::uint64_t need = bytes_of(manifest, values);
     check_room(need);
-    for (const auto& name : options_.outputs) manifest.outputs.push_back(synced_output(name));
+    for (const auto& name : options_.outputs)
+      manifest.outputs.push_back({name, detail::synced_bytes(*options_.calls, run_folder_ / name)});
     all_.write(manifest, need, [&](const std::filesystem::path& folder) {
       const auto facts = write_safetensors(folder / state_name, values, {}, *options_.calls);
       return std::vector<checkpoint_manifest::file>{{state_name, facts.bytes, facts.sha256}};
@@ -198,22 +200,6 @@ class checkpoints {
       throw error("file '" + path.string() + "' cannot be cut to its length at the checkpoint" +
                   detail::because(errno) + ".");
     }
-  }
-
-  /// Its length, once its bytes are on the disk; 0 where it is not there yet.
-  checkpoint_manifest::output synced_output(const std::string& name) const {
-    const auto path = run_folder_ / name;
-    std::error_code code;
-    if (!std::filesystem::exists(path, code)) return {name, 0};
-    const detail::descriptor file(*options_.calls, path, O_RDONLY);
-    const int reason = file && file.sync() ? 0 : errno;
-    const auto bytes = std::filesystem::file_size(path, code);
-    if (reason != 0) {
-      throw error("file '" + path.string() + "' did not reach the disk" + detail::because(reason) +
-                  detail::wanted_room(*options_.calls, run_folder_, bytes_text(bytes), reason) + ".");
-    }
-    if (code) throw error("file '" + path.string() + "' cannot be examined: " + code.message() + ".");
-    return {name, bytes};
   }
 
   /// About what a generation takes on the disk, and not less.

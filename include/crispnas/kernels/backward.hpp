@@ -60,7 +60,7 @@ struct backward_sums {
       row = largest;
     }
     T* dx = job.wanted.input ? job.dx + (block * job.channels + job.seen + i) * job.in_plane() : nullptr;
-    T* to = job.stride == 2 ? total : dx + y * step;
+    T* to = job.stride == 2 || !job.wanted.input ? total : dx + y * step;
     bool fresh = true;
     for (const auto& edge : job.edges) {
       const T* g = edge.gradient + (block * job.channels + job.bypass_to(i)) * job.out_plane() + y * step;
