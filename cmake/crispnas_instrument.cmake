@@ -22,7 +22,7 @@ if(CRISPNAS_SANITIZE)
   if(CRISPNAS_SANITIZE STREQUAL "address")
     set(crispnas_sanitizers address,undefined)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-      set(level -O1)  # of the kernels, which the tests run at length
+      set(level -O1)  # of the kernels, which the tests run at length; clang 14 takes ten minutes and more for them
     endif()
     set(watched CRISPNAS_WATCHED_ADDRESSES _GLIBCXX_ASSERTIONS)
   endif()

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Which lines and conditions of the headers do the tests run? Adds up what clang's counters have written and fails below the floors.
 
-    cmake --workflow --preset coverage      # runs the tests, then this
-    python3 tests/coverage.py build/coverage --missed 'io/.*'      # the conditions that were never true, or never false
+    cmake --workflow --preset sanitize      # runs the tests, then this
+    python3 tests/coverage.py build/sanitize --missed 'io/.*'      # the conditions that were never true, or never false
 
 A condition has two branches, true and false; instances of a template count as one. Nothing is left out. What only the compiler evaluates
 (constant expressions) does not count as run.
@@ -66,7 +66,7 @@ def missed(name, file):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("build", type=pathlib.Path, help="a build folder of the preset coverage, whose tests have run")
+    parser.add_argument("build", type=pathlib.Path, help="a build folder of the preset sanitize, whose tests have run")
     parser.add_argument("--missed", metavar="REGEX", help="list the missed conditions of these headers")
     arguments = parser.parse_args()
     files = counted(arguments.build.resolve())

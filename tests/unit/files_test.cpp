@@ -115,7 +115,7 @@ TEST_CASE("SHA-256: the vectors of NIST") {
   // From the byte-oriented vectors of the validation program: lengths of 1 and 64 bytes.
   CHECK(cn::sha256::of("\xD3") == "28969cdfa74a12c82f3bad960b0b000aca2ac329deea5c2328ebc6f2ba9802c1");
   const std::string text(1000, 'x');
-  for (const std::size_t cut : {0, 1, 55, 56, 63, 64, 65, 119, 120, 999, 1000}) {
+  for (const std::size_t cut : {0U, 1U, 55U, 56U, 63U, 64U, 65U, 119U, 120U, 999U, 1000U}) {
     cn::sha256 parts;
     parts.add(std::string_view(text).substr(0, cut)).add(std::string_view(text).substr(cut));
     CHECK(parts.hex() == cn::sha256::of(text));

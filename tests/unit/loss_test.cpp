@@ -257,7 +257,7 @@ TEST_CASE("finite in float with one logit, and all but one, at -50 and beyond") 
         std::vector<double> alpha(14 * 7, many ? low : 0.0);
         for (std::size_t e = 0; e < 14; ++e) alpha[7 * e + 2] = many ? 0.0 : low;
         std::vector<double> beta(14, many ? low : 0.5);
-        for (std::size_t e : {0, 6, 11}) beta[e] = many ? 1.0 : low;
+        for (const std::size_t e : {0U, 6U, 11U}) beta[e] = many ? 1.0 : low;
         test::assign(arch.alpha(type), alpha);
         test::assign(arch.beta(type), beta);
       }
