@@ -35,9 +35,9 @@ if(CRISPNAS_COVERAGE)
     message(FATAL_ERROR "crispnas: CRISPNAS_COVERAGE needs clang, which counts the conditions that are in the source. GCC counts jumps of "
                         "its own, too, and those of each template instance apart.")
   endif()
-  # Of each program one file of counts, to which each run adds. Threads may lose some, but what ran has one.
+  # Of each program one file of counts, to which each run adds; exact where threads count, since clang derives some from others.
   set(CRISPNAS_COVERAGE_COUNTS "${PROJECT_BINARY_DIR}/coverage")
-  add_compile_options("-fprofile-instr-generate=${CRISPNAS_COVERAGE_COUNTS}/%m.profraw" -fcoverage-mapping)
+  add_compile_options("-fprofile-instr-generate=${CRISPNAS_COVERAGE_COUNTS}/%m.profraw" -fcoverage-mapping -fprofile-update=atomic)
   add_link_options("-fprofile-instr-generate=${CRISPNAS_COVERAGE_COUNTS}/%m.profraw")
 endif()
 if(CRISPNAS_SANITIZE OR CRISPNAS_COVERAGE)

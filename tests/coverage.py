@@ -33,7 +33,7 @@ def counted(build):
         sys.exit(f"There are no counts in {build / 'coverage'}. Run the tests first.")
     merged = build / "coverage/merged.profdata"
     subprocess.run(["llvm-profdata", "merge", "--sparse", *counts, "-o", merged], check=True)
-    programs = sorted(p for p in [*(build / "tests").glob("*_test"), *(build / "tests").glob("unit_*libtorch"), build / "tests/fuzz/fuzz_replay"] if p.is_file())
+    programs = (build / "coverage.programs").read_text().split("\n")[:-1]
     objects = [a for p in programs[1:] for a in ("--object", p)]
     said = subprocess.run(["llvm-cov", "export", f"--instr-profile={merged}", programs[0], *objects, *TREES.values()], check=True,
                           capture_output=True)

@@ -219,42 +219,43 @@ TEST_SUITE("command line") {
   }
 }
 
-TEST_SUITE("output folder"){
-    TEST_CASE("one that can be made, and one that is there"){const temporary_folder folder;
-const auto wanted = folder.path() / "new" / "deep";
-CHECK(message_of([&] { support::check_output_folder(wanted); }).empty());
-CHECK(std::filesystem::is_directory(wanted));
-CHECK(std::filesystem::is_empty(wanted));
-CHECK(message_of([&] { support::check_output_folder(wanted); }).empty());
-}  // namespace support_test
+TEST_SUITE("output folder") {
+  TEST_CASE("one that can be made, and one that is there") {
+    const temporary_folder folder;
+    const auto wanted = folder.path() / "new" / "deep";
+    CHECK(message_of([&] { support::check_output_folder(wanted); }).empty());
+    CHECK(std::filesystem::is_directory(wanted));
+    CHECK(std::filesystem::is_empty(wanted));
+    CHECK(message_of([&] { support::check_output_folder(wanted); }).empty());
+  }
 
-TEST_CASE("its name, and those of the folders above it that are made, reach the disk") {
-  const temporary_folder folder;
-  tests::failing_files disk(0, tests::fault::none);
-  support::check_output_folder(folder.path() / "new" / "deep", disk);
-  CHECK(disk.calls() == 2 * 4);  // each: made; the folder above it opened, synced, closed
-  tests::failing_files full(7, tests::fault::no_space);
-  CHECK_SAYS(message_of([&] { support::check_output_folder(folder.path() / "other" / "deep", full); }),
-             "other/deep' cannot be made: folder '" + (folder.path() / "other").string() +
-                 "' did not reach the disk (No space left on device). It needs a new folder; free there: ");
-}
+  TEST_CASE("its name, and those of the folders above it that are made, reach the disk") {
+    const temporary_folder folder;
+    tests::failing_files disk(0, tests::fault::none);
+    support::check_output_folder(folder.path() / "new" / "deep", disk);
+    CHECK(disk.calls() == 2 * 4);  // each: made; the folder above it opened, synced, closed
+    tests::failing_files full(7, tests::fault::no_space);
+    CHECK_SAYS(message_of([&] { support::check_output_folder(folder.path() / "other" / "deep", full); }),
+               "other/deep' cannot be made: folder '" + (folder.path() / "other").string() +
+                   "' did not reach the disk (No space left on device). It needs a new folder; free there: ");
+  }
 
-TEST_CASE("a file in its place, or in its way") {
-  const temporary_folder folder;
-  const auto file = folder.write("file", "x");
-  CHECK_SAYS(message_of([&] { support::check_output_folder(file); }), "file' is not a folder");
-  CHECK_SAYS(message_of([&] { support::check_output_folder(file / "below"); }), "cannot be made");
-  CHECK_SAYS(message_of([&] { support::check_output_folder(""); }), "name is empty");
-  CHECK_THROWS_AS(support::check_output_folder(file), support::usage_error);
-}
+  TEST_CASE("a file in its place, or in its way") {
+    const temporary_folder folder;
+    const auto file = folder.write("file", "x");
+    CHECK_SAYS(message_of([&] { support::check_output_folder(file); }), "file' is not a folder");
+    CHECK_SAYS(message_of([&] { support::check_output_folder(file / "below"); }), "cannot be made");
+    CHECK_SAYS(message_of([&] { support::check_output_folder(""); }), "name is empty");
+    CHECK_THROWS_AS(support::check_output_folder(file), support::usage_error);
+  }
 
+  TEST_CASE("one that nobody can write to") {  // not even root, as whom tests in containers run
 #ifdef __linux__
-TEST_CASE("one that nobody can write to") {  // not even root, as whom tests in containers run
-  const auto said = message_of([] { support::check_output_folder("/proc/self"); });
-  CHECK_SAYS(said, "output folder '/proc/self' cannot be written to");
-  CHECK_SAYS(message_of([] { support::check_output_folder("/proc/crispnas-results"); }), "cannot be made");
-}
+    const auto said = message_of([] { support::check_output_folder("/proc/self"); });
+    CHECK_SAYS(said, "output folder '/proc/self' cannot be written to");
+    CHECK_SAYS(message_of([] { support::check_output_folder("/proc/crispnas-results"); }), "cannot be made");
 #endif
+  }
 }
 
 TEST_SUITE("device") {
