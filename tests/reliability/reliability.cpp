@@ -205,7 +205,7 @@ int kill_and_go_on(const std::string& what, int count, unsigned seed) {
   std::printf("%s: %d of %d runs end bit-equal after %d kills (%d of them before the first checkpoint)\n",
               what.c_str(), equal, count, kills, before_first);
   if (equal == count) fs::remove_all(root);
-  return equal == count ? 0 : 1;
+  return equal == count && kills > 0 ? 0 : 1;
 }
 
 /// Room that is not what statvfs says, as with a quota: the failure comes in the middle.
@@ -222,6 +222,7 @@ int full_disk() {
   const fs::path root = fs::temp_directory_path() / ("crispnas-disk-" + std::to_string(::getpid()));
   fs::create_directories(root);
   int failed = 0;
+  int ran_out = 0;
   int cases = 0;
   bool mounted = true;
   cn::supernet<space> net({.channels = 4, .cells = 1, .classes = 2, .seed = 1});
@@ -268,6 +269,7 @@ int full_disk() {
         good = saved == 0 ? !position : position == std::to_string(saved);
       }
       if (saved < 5 && message.find("filler") == std::string::npos) {
+        ++ran_out;
         for (const char* part : {"needs ", "free there"})
           good = good && message.find(part) != std::string::npos;
         good = good && message.find(folder.string()) != std::string::npos;
@@ -287,9 +289,9 @@ int full_disk() {
     }
   }
   fs::remove_all(root);
-  std::printf("%s: %d of %d cases hold\n", mounted ? "tmpfs" : "RLIMIT_FSIZE (a tmpfs cannot be mounted)",
-              cases - failed, cases);
-  return failed == 0 ? 0 : 1;
+  std::printf("%s: %d of %d cases hold; in %d of them a save had no room\n",
+              mounted ? "tmpfs" : "RLIMIT_FSIZE (a tmpfs cannot be mounted)", cases - failed, cases, ran_out);
+  return failed == 0 && ran_out > 0 ? 0 : 1;
 }
 
 std::size_t entries(const char* folder) {
