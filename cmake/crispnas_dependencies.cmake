@@ -67,8 +67,8 @@ if(CRISPNAS_BUILD_EXAMPLES AND NOT EXISTS "${CRISPNAS_FASHION_MNIST_DIR}/train-i
                  "apt-get install dataset-fashion-mnist")
 endif()
 
-# What only some tests want, and say NOT TESTED without: the fuzzer, sanitizers and counters of clang, clang-tidy.
-if(CRISPNAS_FUZZ AND crispnas_may_fetch)
+# What fuzzing wants, and says NOT TESTED without, clang-tidy, and what the preset `sanitize` needs.
+if(CRISPNAS_FUZZ AND CRISPNAS_BUILD_TESTS AND crispnas_may_fetch)
   set(crispnas_wanted "")
   foreach(crispnas_tool IN ITEMS clang:clang llvm-cov:llvm clang-tidy:clang-tidy)
     string(REPLACE ":" ";" crispnas_tool ${crispnas_tool})
